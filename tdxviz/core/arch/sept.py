@@ -1,0 +1,74 @@
+"""Secure EPT entries: states, their seven scattered bits, and how an entry is made.
+
+Sources: tdx-architecture 7.2; sept_states.json (module source sept_state_lookup, x86_defs).
+"""
+
+from typing import NamedTuple
+
+from tdxviz.core.units import Hpa
+
+
+class SeptState(NamedTuple):
+    code: int
+    public: int
+    leaf: bool
+    perms: str
+    tracked: bool
+
+
+STATES: dict[str, SeptState] = {
+    "FREE": SeptState(0x0E, 0, False, "---", False),
+    "REMOVED": SeptState(0x0C, 5, False, "---", False),
+    "NL_MAPPED": SeptState(0x00, 132, False, "rwx", True),
+    "NL_BLOCKED": SeptState(0x08, 129, False, "---", True),
+    "MAPPED": SeptState(0x60, 4, True, "rwx", True),
+    "BLOCKED": SeptState(0x68, 1, True, "---", True),
+    "BLOCKEDW": SeptState(0x64, 8, True, "r-x", True),
+    "EXPORTED_BLOCKEDW": SeptState(0x66, 9, True, "r-x", False),
+    "EXPORTED_DIRTY": SeptState(0x63, 11, True, "rwx", True),
+    "EXPORTED_DIRTY_BLOCKEDW": SeptState(0x67, 12, True, "r-x", True),
+    "PENDING": SeptState(0x70, 2, True, "---", True),
+    "PENDING_BLOCKED": SeptState(0x78, 3, True, "---", True),
+    "PENDING_BLOCKEDW": SeptState(0x74, 16, True, "---", True),
+    "PENDING_EXPORTED_BLOCKEDW": SeptState(0x76, 17, True, "---", False),
+    "PENDING_EXPORTED_DIRTY": SeptState(0x73, 19, True, "---", True),
+    "PENDING_EXPORTED_DIRTY_BLOCKEDW": SeptState(0x77, 20, True, "---", True),
+}
+
+PERMS = {name: state.perms for name, state in STATES.items()}
+PUBLIC = {name: state.public for name, state in STATES.items()}
+_NAMES = {state.code: name for name, state in STATES.items()}
+
+SUPPRESS_VE = 1 << 63
+WRITE_BACK = 6 << 3
+FRAME = 0x000F_FFFF_FFFF_F000
+
+
+def code_of(entry: int) -> int:
+    """The 7-bit state: bit 0 = entry bit 9, bits 4:1 = bits 56:53, bits 6:5 = bits 7:6."""
+    return entry >> 9 & 1 | (entry >> 53 & 15) << 1 | (entry >> 6 & 3) << 5
+
+
+def state_of(entry: int) -> str:
+    """State name; ``CORRUPT`` for codes that the module never writes."""
+    return _NAMES.get(code_of(entry), "CORRUPT")
+
+
+def frame(entry: int) -> Hpa:
+    return entry & FRAME
+
+
+def make_entry(state: str, hpa: Hpa = 0) -> int:
+    """A whole entry: state bits, permissions, WB memory type on leaves, and #VE suppressed."""
+    row = STATES[state]
+    entry = (row.code & 1) << 9 | (row.code >> 1 & 15) << 53 | (row.code >> 5 & 3) << 6
+    for bit, letter in enumerate("rwx"):
+        entry |= (letter in row.perms) << bit
+    if row.leaf:
+        entry |= WRITE_BACK
+    if row.leaf or state in ("FREE", "REMOVED"):
+        entry |= SUPPRESS_VE
+    return entry | hpa & FRAME
+
+
+FREE_ENTRY = make_entry("FREE")

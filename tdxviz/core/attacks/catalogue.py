@@ -1,0 +1,32 @@
+"""Every attack by its catalogue id. One file each; add a row here."""
+
+from functools import cache
+from importlib import import_module
+
+from tdxviz.core.attacks.scene import Attack
+from tdxviz.core.faults import TdxvizError
+from tdxviz.core.nearest import did_you_mean
+
+IDS = (
+    "host-read-keyid0",
+    "host-ciphertext-peek",
+    "host-write-full-line",
+    "register-peek-on-exit",
+    "dma-read-private",
+    "dma-write-private",
+    "cold-boot",
+    "bit-flip-ciphertext",
+    "replay-line-and-mac",
+)
+
+
+@cache
+def attack(attack_id: str) -> Attack:
+    """Raises TdxvizError with the nearest id when there is no such attack."""
+    if attack_id not in IDS:
+        raise TdxvizError(f"there is no attack {attack_id!r}; {did_you_mean(attack_id, IDS)}")
+    return import_module(f"tdxviz.core.attacks.{attack_id.replace('-', '_')}").ATTACK
+
+
+def attacks() -> tuple[Attack, ...]:
+    return tuple(attack(name) for name in IDS)

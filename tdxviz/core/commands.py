@@ -1,0 +1,180 @@
+"""Every way to change the machine. Imperatives; frozen; JSON round trip with ``msgspec``.
+
+A command says what an actor does, never what comes of it. Addresses are host-physical unless the
+name says otherwise.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from tdxviz.core.units import Gpa, Hkid, Hpa
+
+SCHEMA = 1
+"""Version of the command and event JSON. Readers refuse a newer one."""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", forbid_unknown_fields=True):
+    """Base of all commands; the tag ``do`` names the class."""
+
+
+class Seamcall(Command, kw_only=True, tag=True):
+    """SEAMCALL on one logical processor with raw 64-bit registers. RAX = leaf | version << 16."""
+
+    rax: int
+    lp: int = 0
+    rcx: int = 0
+    rdx: int = 0
+    r8: int = 0
+    r9: int = 0
+    r10: int = 0
+    r11: int = 0
+    r12: int = 0
+    r13: int = 0
+    r14: int = 0
+    r15: int = 0
+    rbx: int = 0
+    rsi: int = 0
+    rdi: int = 0
+    rbp: int = 0
+
+
+class RunGuest(Command, kw_only=True, tag=True):
+    """Let the guest that is entered on ``lp`` execute up to ``steps`` instructions.
+
+    Ends early at a TD exit or VM exit, or before the instruction at ``until`` (a linear address)
+    once at least one instruction ran. ``trace`` notes every memory micro-operation and retired
+    instruction; without it only what leaves the guest is noted.
+    """
+
+    lp: int = 0
+    steps: int = 1
+    until: int | None = None
+    trace: bool = True
+
+
+class RaiseInterrupt(Command, kw_only=True, tag=True):
+    """A physical interrupt arrives at a logical processor; a running guest exits at the next boundary."""
+
+    lp: int = 0
+    vector: int = 0x20
+
+
+class VmCreate(Command, kw_only=True, tag=True):
+    """Legacy world: the host creates an ordinary VM whose EPT root is the page ``eptp``."""
+
+    vm: int = 0
+    eptp: Hpa
+
+
+class VmMap(Command, kw_only=True, tag=True):
+    """Legacy world: the host maps one 4 KiB guest page in its EPT (tables taken from ``tables``)."""
+
+    vm: int = 0
+    gpa: Gpa
+    hpa: Hpa
+    tables: Hpa
+    """First of the host pages that new EPT tables may use; used ones are skipped."""
+
+
+class VmEnter(Command, kw_only=True, tag=True):
+    """Legacy world: VMLAUNCH or VMRESUME of the VM's only vCPU on ``lp``."""
+
+    lp: int = 0
+    vm: int = 0
+
+
+class HostRead(Command, kw_only=True, tag=True):
+    """A load by host software through its own page table entry with ``keyid``."""
+
+    hpa: Hpa
+    size: int = 64
+    keyid: Hkid = 0
+    lp: int = 1
+
+
+class HostWrite(Command, kw_only=True, tag=True):
+    """A store by host software. ``full-line`` is MOVDIR64B-like, ``ordinary`` goes through the
+    cache, ``partial`` reaches memory with fewer than 64 bytes."""
+
+    hpa: Hpa
+    data: bytes
+    keyid: Hkid = 0
+    how: Literal["ordinary", "full-line", "partial"] = "ordinary"
+    lp: int = 1
+
+
+class FlushLine(Command, kw_only=True, tag=True):
+    """CLFLUSH by host software of its own alias (KeyID ``keyid``) of one line."""
+
+    hpa: Hpa
+    keyid: Hkid = 0
+    lp: int = 1
+
+
+class EvictLine(Command, kw_only=True, tag=True):
+    """Cache pressure drives one line, under one KeyID, out of the cache (write-back if dirty)."""
+
+    hpa: Hpa
+    keyid: Hkid
+
+
+class ReadHostRegisters(Command, kw_only=True, tag=True):
+    """Host software looks at the general registers and XMM of ``lp`` as it finds them."""
+
+    lp: int = 0
+
+
+class DmaMap(Command, kw_only=True, tag=True):
+    """The host programs the IOMMU: device page ``iova`` goes to ``hpa`` with ``keyid``."""
+
+    device: str = "nic"
+    iova: int
+    hpa: Hpa
+    keyid: Hkid = 0
+
+
+class DmaRead(Command, kw_only=True, tag=True):
+    device: str = "nic"
+    iova: int
+    size: int = 64
+
+
+class DmaWrite(Command, kw_only=True, tag=True):
+    device: str = "nic"
+    iova: int
+    data: bytes
+
+
+class BusCapture(Command, kw_only=True, tag=True):
+    """A probe on the memory bus records one line with its metadata as DRAM holds it."""
+
+    hpa: Hpa
+
+
+class BusInject(Command, kw_only=True, tag=True):
+    """The probe puts its newest recording of this line back, metadata included."""
+
+    hpa: Hpa
+
+
+class FlipBit(Command, kw_only=True, tag=True):
+    """The probe flips one bit and repairs ECC. ``bit`` counts from bit 0 of byte 0 of the field."""
+
+    hpa: Hpa
+    field: Literal["data", "mac", "owner"] = "data"
+    bit: int = 0
+
+
+class DumpDimm(Command, kw_only=True, tag=True):
+    """Power off, move the DIMM, read ``size`` bytes from ``hpa``. Keys and caches are gone."""
+
+    hpa: Hpa
+    size: int = 4096
+
+
+AnyCommand = (
+    Seamcall | RunGuest | RaiseInterrupt | VmCreate | VmMap | VmEnter | HostRead | HostWrite
+    | FlushLine | EvictLine | ReadHostRegisters | DmaMap | DmaRead | DmaWrite | BusCapture
+    | BusInject | FlipBit | DumpDimm
+)  # fmt: skip

@@ -1,0 +1,502 @@
+"""Every fact the machine reports. Past tense; frozen; complete in itself; JSON round trip.
+
+``actor`` is one of ``td-a``, ``td-b``, ... (in order of TDH.MNG.CREATE), ``vm-a`` (legacy world),
+``host``, ``module``, ``device``, ``probe``. ``lp`` is -1 where no logical processor took part.
+Micro-operation events (``TRACE_EVENTS``) are noted only while a command traces.
+"""
+
+import msgspec
+
+from tdxviz.core.units import Gla, Gpa, Hkid, Hpa
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+    """Base of all events; the tag ``event`` names the class."""
+
+    lp: int = -1
+
+
+# --- one memory access, micro-operation by micro-operation ---------------------------------------
+
+
+class AccessBegan(Event, kw_only=True, tag=True):
+    """A guest access starts. Followed by its micro-operations, ended by MemoryLoaded, MemoryStored
+    or by the event of its failure."""
+
+    actor: str
+    kind: str
+    """``load``, ``store`` or ``fetch``."""
+    gla: Gla
+    size: int
+
+
+class TlbHit(Event, kw_only=True, tag=True):
+    vpid: int
+    gla: Gla
+    gpa: Gpa
+    hpa: Hpa
+    keyid: Hkid
+
+
+class TlbMissed(Event, kw_only=True, tag=True):
+    vpid: int
+    gla: Gla
+
+
+class TableRead(Event, kw_only=True, tag=True):
+    """One step of a page walk read one entry."""
+
+    table: str
+    """``guest``, ``sept`` (Secure EPT) or ``ept`` (owned by the host)."""
+    level: int
+    """0 = PT ... 3 = PML4."""
+    address: int
+    """HPA of the entry."""
+    value: int
+    gpa: Gpa
+    """GPA being translated; for ``guest`` the GPA of the entry itself."""
+
+
+class TlbFilled(Event, kw_only=True, tag=True):
+    vpid: int
+    gla: Gla
+    gpa: Gpa
+    hpa: Hpa
+    keyid: Hkid
+    perms: str
+    """Like ``rwx``, ``r-x``."""
+
+
+class TlbFlushed(Event, kw_only=True, tag=True):
+    vpid: int
+    """-1: all tags."""
+    count: int
+    reason: str
+
+
+class CacheHit(Event, kw_only=True, tag=True):
+    hpa: Hpa
+    keyid: Hkid
+
+
+class CacheMissed(Event, kw_only=True, tag=True):
+    hpa: Hpa
+    keyid: Hkid
+
+
+class LineFetched(Event, kw_only=True, tag=True):
+    """DRAM delivered a line and its metadata to the memory controller. Not noted on a cache hit."""
+
+    hpa: Hpa
+    keyid: Hkid
+    cipher: bytes
+    owner: bool
+    mac: int
+    poison: bool
+
+
+class LineDecrypted(Event, kw_only=True, tag=True):
+    """The memory controller checked a line and delivered 64 bytes. ``rule`` is why those bytes:
+    ``decrypted``, ``plain`` (no encryption), or ``owned-zeros`` (shared KeyID on a TD-owned line)."""
+
+    hpa: Hpa
+    keyid: Hkid
+    rule: str
+    data: bytes
+    mac_expected: int = -1
+    """-1 where no MAC is checked."""
+
+
+class LinePoisoned(Event, kw_only=True, tag=True):
+    """The memory controller delivered zeros with a poison mark instead of data.
+    ``rule``: ``owner-mismatch``, ``mac-mismatch``, ``stored-poison`` or ``partial-write``."""
+
+    hpa: Hpa
+    keyid: Hkid
+    rule: str
+    fresh: bool
+    """True: poison is new in memory (and was logged); False: it was stored there already."""
+    mac_expected: int = -1
+    mac_stored: int = -1
+
+
+class LineFilled(Event, kw_only=True, tag=True):
+    """The cache took a line."""
+
+    hpa: Hpa
+    keyid: Hkid
+    set: int
+    way: int
+
+
+class LineEvicted(Event, kw_only=True, tag=True):
+    hpa: Hpa
+    keyid: Hkid
+    dirty: bool
+    reason: str
+
+
+class LineWritten(Event, kw_only=True, tag=True):
+    """The memory controller wrote one line to DRAM: this is what the chips hold now."""
+
+    hpa: Hpa
+    keyid: Hkid
+    cipher: bytes
+    owner: bool
+    mac: int
+
+
+class MemoryLoaded(Event, kw_only=True, tag=True):
+    """A guest load or fetch succeeded."""
+
+    actor: str
+    kind: str
+    gla: Gla
+    gpa: Gpa
+    hpa: Hpa
+    keyid: Hkid
+    data: bytes
+
+
+class MemoryStored(Event, kw_only=True, tag=True):
+    actor: str
+    gla: Gla
+    gpa: Gpa
+    hpa: Hpa
+    keyid: Hkid
+    data: bytes
+
+
+class InstructionRetired(Event, kw_only=True, tag=True):
+    actor: str
+    rip: int
+    code: bytes
+
+
+TRACE_EVENTS = (
+    AccessBegan, TlbHit, TlbMissed, TableRead, TlbFilled, CacheHit, CacheMissed, LineFetched,
+    LineDecrypted, LineFilled, LineWritten, MemoryLoaded, MemoryStored, InstructionRetired,
+)  # fmt: skip
+
+
+# --- host software, devices, people with a probe -------------------------------------------------
+
+
+class HostLoaded(Event, kw_only=True, tag=True):
+    hpa: Hpa
+    keyid: Hkid
+    data: bytes
+    rule: str
+
+
+class HostStored(Event, kw_only=True, tag=True):
+    hpa: Hpa
+    keyid: Hkid
+    data: bytes
+    how: str
+
+
+class HostFaulted(Event, kw_only=True, tag=True):
+    """Host software got an exception of its own (``#PF``, ``#MC``, ``#UD``, ``#GP``)."""
+
+    fault: str
+    hpa: Hpa
+    keyid: Hkid
+    detail: str
+
+
+class HostRegistersRead(Event, kw_only=True, tag=True):
+    """General registers in encoding order (RAX RCX RDX RBX RSP RBP RSI RDI R8..R15), XMM0-15."""
+
+    gprs: tuple[int, ...]
+    xmm: tuple[int, ...]
+
+
+class DmaMapped(Event, kw_only=True, tag=True):
+    device: str
+    iova: int
+    hpa: Hpa
+    keyid: Hkid
+
+
+class DmaLoaded(Event, kw_only=True, tag=True):
+    device: str
+    iova: int
+    hpa: Hpa
+    keyid: Hkid
+    data: bytes
+    rule: str
+
+
+class DmaStored(Event, kw_only=True, tag=True):
+    device: str
+    iova: int
+    hpa: Hpa
+    keyid: Hkid
+    data: bytes
+
+
+class IommuFaulted(Event, kw_only=True, tag=True):
+    """The IOMMU aborted a device's transaction and logged a DMA-remapping fault."""
+
+    device: str
+    iova: int
+    hpa: Hpa
+    keyid: Hkid
+    reason: str
+
+
+class BusCaptured(Event, kw_only=True, tag=True):
+    hpa: Hpa
+    cipher: bytes
+    owner: bool
+    mac: int
+
+
+class BusInjected(Event, kw_only=True, tag=True):
+    hpa: Hpa
+    cipher: bytes
+    owner: bool
+    mac: int
+
+
+class BitFlipped(Event, kw_only=True, tag=True):
+    hpa: Hpa
+    field: str
+    bit: int
+
+
+class DimmDumped(Event, kw_only=True, tag=True):
+    """The machine lost power (keys and caches are gone) and the DIMM was read elsewhere."""
+
+    hpa: Hpa
+    data: bytes
+
+
+class CommandRefused(Event, kw_only=True, tag=True):
+    """The command has no meaning in the present state of the machine; nothing changed."""
+
+    command: str
+    reason: str
+
+
+# --- machine checks -----------------------------------------------------------------------------
+
+
+class UcnaLogged(Event, kw_only=True, tag=True):
+    """The platform logged new poison (uncorrected, no action; may raise CMCI)."""
+
+    hpa: Hpa
+    rule: str
+
+
+class MachineCheckRaised(Event, kw_only=True, tag=True):
+    """#MC: poison was consumed. ``context`` is the actor that consumed it."""
+
+    context: str
+    hpa: Hpa
+    rip: int = 0
+
+
+# --- the TDX module -----------------------------------------------------------------------------
+
+
+class LeafReturned(Event, kw_only=True, tag=True):
+    """A SEAMCALL (``side`` host) or TDCALL (``side`` guest) completed."""
+
+    side: str
+    leaf: int
+    name: str
+    status: int
+    """Full 64-bit RAX: completion status with operand id, or TD exit status with exit reason."""
+    passed: int
+    """How many checks of the leaf's row passed, in order."""
+    reason: str
+    """Why the next check failed, in words; empty on success."""
+    inputs: dict[str, int] = {}
+    outputs: dict[str, int] = {}
+
+
+class SeamcallFailed(Event, kw_only=True, tag=True):
+    """SEAMCALL itself failed before any leaf ran: ``VMfailInvalid`` (no module, SEAM shut down) or
+    ``#UD`` (no SEAM on this machine)."""
+
+    how: str
+
+
+class SystemStateChanged(Event, kw_only=True, tag=True):
+    before: str
+    after: str
+
+
+class KeyConfigured(Event, kw_only=True, tag=True):
+    """PCONFIG programmed a random key. Nobody but the memory-encryption engine ever holds it."""
+
+    hkid: Hkid
+    package: int
+
+
+class KotChanged(Event, kw_only=True, tag=True):
+    hkid: Hkid
+    before: str
+    after: str
+
+
+class PamtChanged(Event, kw_only=True, tag=True):
+    hpa: Hpa
+    before: str
+    after: str
+    owner: Hpa
+    """TDR page of the owner, 0 for none."""
+    size: int = 0
+
+
+class SeptEntryChanged(Event, kw_only=True, tag=True):
+    td: str
+    gpa: Gpa
+    level: int
+    before: str
+    after: str
+    hpa: Hpa
+
+
+class LifecycleChanged(Event, kw_only=True, tag=True):
+    td: str
+    before: str
+    after: str
+
+
+class OpStateChanged(Event, kw_only=True, tag=True):
+    td: str
+    before: str
+    after: str
+
+
+class VcpuStateChanged(Event, kw_only=True, tag=True):
+    td: str
+    vcpu: int
+    before: str
+    after: str
+
+
+class MeasurementExtended(Event, kw_only=True, tag=True):
+    """``register``: MRTD or RTMR0..3. ``what``: the 128-byte block's name; digest is set when final."""
+
+    td: str
+    register: str
+    what: str
+    gpa: Gpa
+    digest: bytes = b""
+
+
+class TdEntered(Event, kw_only=True, tag=True):
+    td: str
+    vcpu: int
+
+
+class StateSaved(Event, kw_only=True, tag=True):
+    """The module wrote the vCPU's state into its TDVPS pages, under the TD's key."""
+
+    td: str
+    vcpu: int
+    hpa: Hpa
+
+
+class RegistersScrubbed(Event, kw_only=True, tag=True):
+    """What the host finds in the registers after the TD exit. GPRs in encoding order."""
+
+    gprs: tuple[int, ...]
+    exposed: tuple[str, ...]
+    """Names of registers that carry something other than zero for the host."""
+
+
+class TdExited(Event, kw_only=True, tag=True):
+    td: str
+    vcpu: int
+    reason: int
+    """VMX exit reason."""
+    why: str
+    status: int
+    """RAX as TDH.VP.ENTER returns it."""
+
+
+class TdBecameFatal(Event, kw_only=True, tag=True):
+    td: str
+    why: str
+
+
+class VmEntered(Event, kw_only=True, tag=True):
+    vm: str
+
+
+class VmExited(Event, kw_only=True, tag=True):
+    """Legacy world: the guest stopped. Its general registers stay where they are, for the host."""
+
+    vm: str
+    reason: int
+    why: str
+
+
+class VmConfigured(Event, kw_only=True, tag=True):
+    """Legacy world: the host created a VM or changed its EPT."""
+
+    vm: str
+    gpa: Gpa
+    hpa: Hpa
+
+
+# --- inside a guest -----------------------------------------------------------------------------
+
+
+class InterruptArrived(Event, kw_only=True, tag=True):
+    vector: int
+
+
+class ExceptionDelivered(Event, kw_only=True, tag=True):
+    """A guest exception went to the guest's own handler, or (``why``) could not and escalated."""
+
+    actor: str
+    vector: int
+    rip: int
+    error: int = -1
+    cr2: int = 0
+    why: str = ""
+
+
+class InstructionNotModelled(Event, kw_only=True, tag=True):
+    """The bytes decode, but tdxviz does not model the instruction; the guest gets #UD."""
+
+    actor: str
+    rip: int
+    code: bytes
+    text: str
+
+
+class VeInjected(Event, kw_only=True, tag=True):
+    """The module turned a guest action into #VE."""
+
+    td: str
+    reason: int
+    why: str
+
+
+class CpuidAnswered(Event, kw_only=True, tag=True):
+    actor: str
+    leaf: int
+    subleaf: int
+    by: str
+    """``module`` or ``host``."""
+
+
+AnyEvent = (
+    AccessBegan | TlbHit | TlbMissed | TableRead | TlbFilled | TlbFlushed | CacheHit | CacheMissed
+    | LineFetched | LineDecrypted | LinePoisoned | LineFilled | LineEvicted | LineWritten
+    | MemoryLoaded | MemoryStored | InstructionRetired | HostLoaded | HostStored | HostFaulted
+    | HostRegistersRead | DmaMapped | DmaLoaded | DmaStored | IommuFaulted | BusCaptured
+    | BusInjected | BitFlipped | DimmDumped | CommandRefused | UcnaLogged | MachineCheckRaised
+    | LeafReturned | SeamcallFailed | SystemStateChanged | KeyConfigured | KotChanged | PamtChanged
+    | SeptEntryChanged | LifecycleChanged | OpStateChanged | VcpuStateChanged
+    | MeasurementExtended | TdEntered | StateSaved | RegistersScrubbed | TdExited | TdBecameFatal
+    | VmEntered | VmExited | VmConfigured | InterruptArrived | ExceptionDelivered
+    | InstructionNotModelled | VeInjected | CpuidAnswered
+)  # fmt: skip

@@ -1,0 +1,292 @@
+"""Reads a stretch of events as a detective would: who got which bytes, who was told what.
+
+Every fact is taken from an event that the machine produced, or compared with bytes that
+``observe`` reported before the hostile act; no rule looks at an attack's name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import singledispatchmethod
+from typing import Literal
+
+import msgspec
+
+from tdxviz.core import events as e
+from tdxviz.core.arch.status import name_of
+from tdxviz.core.hw.cpu import RSP
+from tdxviz.core.units import LINE, World
+
+Position = Literal["software", "device", "physical"]
+"""Where the attacker stands."""
+
+EXIT_INFORMATION = (0, 1, 2, 8, 9)
+"""RAX, RCX, RDX, R8, R9: the registers in which the module reports an asynchronous TD exit."""
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """What the judge needs beside the events: who attacked what, and what was there before."""
+
+    attack: str
+    world: World
+    position: Position
+    guest: str
+    """Actor name of the victim."""
+    hpa: int = -1
+    """First byte of the target in memory; -1 when memory is not the target."""
+    expected: bytes = b""
+    """What the guest would read at ``hpa`` had nobody interfered."""
+    earlier: bytes = b""
+    """What the guest itself had there before, where the attack goes back in time."""
+    registers: tuple[int, ...] = ()
+    """The guest's general registers when they are the target."""
+    no_target: str = ""
+    """Why the attack has no object in this world; empty if it has one."""
+
+
+@dataclass
+class Evidence:
+    """Everything that counts, in the order in which it was found."""
+
+    case: Case
+    signals: list[tuple[str, str, str]] = field(default_factory=list)
+    causes: list[int] = field(default_factory=list)
+    leaked: bool = False
+    leak_words: str = ""
+    got_words: str = "nothing"
+    victim_words: str = ""
+    integrity: str = "kept"
+    freshness: str = "kept"
+    availability: str = "kept"
+    decided_by: str = ""
+    refused: bool = False
+    carried_out: bool = False
+    planted: bytes = b""
+    """What the attacker wrote over the target."""
+    tampered: bool = False
+    alarmed: bool = False
+    loaded: dict[int, int] = field(default_factory=dict)
+    """Target offset -> byte the guest loaded there after the tampering."""
+    _at: int = 0
+    _victim_at: int = -1
+
+    def signal(self, observer: str, kind: str, name: str) -> None:
+        self.causes.append(self._at)
+        if (observer, kind, name) not in self.signals:
+            self.signals.append((observer, kind, name))
+
+    # --- attackers reading ----------------------------------------------------------------
+
+    def took(self, observer: str, hpa: int, data: bytes, *, place: str = "") -> None:
+        """The attacker holds ``data`` from ``hpa``: is it the guest's?"""
+        self.carried_out = True
+        mine = self._overlap(hpa, data)
+        if mine is None:
+            if not any(data):
+                self.signal(observer, "data", f"{len(data)} zero bytes read")
+                self.got_words = f"{len(data)} zero bytes"
+            return
+        got, secret = mine
+        if got == secret and any(secret):
+            self.leaked = True
+            self.leak_words = "the guest's bytes in plain text"
+            self.signal(observer, "data", f"plaintext {place or 'read'}")
+        elif not any(got):
+            self.got_words = f"{len(data)} zero bytes"
+            self.signal(observer, "data", f"{len(data)} zero bytes read")
+        else:
+            self.got_words = "ciphertext without the key"
+            self.signal(observer, "data", f"ciphertext {place or 'read'}")
+
+    def _overlap(self, hpa: int, data: bytes) -> tuple[bytes, bytes] | None:
+        case = self.case
+        if case.hpa < 0:
+            return None
+        start = max(hpa, case.hpa)
+        end = min(hpa + len(data), case.hpa + len(case.expected))
+        if start >= end:
+            return None
+        return data[start - hpa : end - hpa], case.expected[start - case.hpa : end - case.hpa]
+
+    def touches(self, hpa: int, size: int) -> bool:
+        case = self.case
+        return case.hpa >= 0 and hpa < case.hpa + len(case.expected) and case.hpa < hpa + size
+
+    def tamper(self, hpa: int, data: bytes) -> None:
+        if self.touches(hpa, max(len(data), 1)):
+            self.tampered = True
+            self.carried_out = True
+            self.planted = data
+            self.loaded.clear()
+            self.causes.append(self._at)
+
+    def peeked(self, gprs: tuple[int, ...]) -> None:
+        """Host software looked at the registers it found."""
+        self.carried_out = True
+        if not self.case.registers:
+            return
+        private = [n for n in range(16) if n not in EXIT_INFORMATION and n != RSP]
+        if any(gprs[n] and gprs[n] == self.case.registers[n] for n in private):
+            self.leaked = True
+            self.leak_words = "the guest's registers"
+            self.signal("host", "data", "guest registers")
+        elif not any(gprs[n] for n in private):
+            self.got_words = "zeros and the reason of the exit"
+            self.signal("host", "data", "all-zero registers")
+
+    # --- one event ------------------------------------------------------------------------
+
+    @singledispatchmethod
+    def weigh(self, event: e.Event) -> None:
+        """Take one event into account; most say nothing about the attack."""
+
+    @weigh.register
+    def _(self, event: e.HostLoaded) -> None:
+        self.took("host", event.hpa, event.data)
+        self.decided_by = self.decided_by or rule_words(event.rule)
+
+    @weigh.register
+    def _(self, event: e.DmaLoaded) -> None:
+        self.took("device", event.hpa, event.data)
+        self.decided_by = self.decided_by or rule_words(event.rule)
+
+    @weigh.register
+    def _(self, event: e.DimmDumped) -> None:
+        self.took("attacker", event.hpa, event.data, place="in the dump")
+        self.availability = "ended"
+        self.decided_by = "encryption with a key that exists only inside the CPU"
+
+    @weigh.register
+    def _(self, event: e.HostRegistersRead) -> None:
+        self.peeked(event.gprs)
+
+    @weigh.register
+    def _(self, event: e.RegistersScrubbed) -> None:
+        if self.case.registers:
+            self.causes.append(self._at)
+            self.decided_by = "the TDX module's exit path"
+
+    @weigh.register
+    def _(self, event: e.HostStored) -> None:
+        self.tamper(event.hpa, event.data)
+
+    @weigh.register
+    def _(self, event: e.DmaStored) -> None:
+        self.tamper(event.hpa, event.data)
+
+    @weigh.register
+    def _(self, event: e.BitFlipped) -> None:
+        if self.touches(event.hpa, LINE):
+            self.tamper(event.hpa, b"")
+
+    @weigh.register
+    def _(self, event: e.BusInjected) -> None:
+        if self.touches(event.hpa, LINE):
+            self.tamper(event.hpa, b"")
+
+    @weigh.register
+    def _(self, event: e.IommuFaulted) -> None:
+        self.refused = True
+        self.signal("host", "iommu-fault", "VT-d DMA-remapping fault")
+
+    @weigh.register
+    def _(self, event: e.HostFaulted) -> None:
+        self.refused = True
+        self.decided_by = self.decided_by or event.detail
+        self.signal("host", "exception", event.fault)
+
+    @weigh.register
+    def _(self, event: e.UcnaLogged) -> None:
+        self.alarmed = True
+        self.signal("platform", "machine-check-log", "UCNA (CMCI)")
+
+    @weigh.register
+    def _(self, event: e.LinePoisoned) -> None:
+        if self.touches(event.hpa, LINE):
+            self.causes.append(self._at)
+            self.decided_by = rule_words(event.rule)
+
+    @weigh.register
+    def _(self, event: e.MachineCheckRaised) -> None:
+        if event.context == self.case.guest:
+            self.alarmed = True
+            self.integrity = "detected"
+            self.signal("TD", "exception", "#MC")
+
+    @weigh.register
+    def _(self, event: e.TdBecameFatal) -> None:
+        self.availability = "lost"
+
+    @weigh.register
+    def _(self, event: e.LeafReturned) -> None:
+        if event.side == "host" and event.status >> 61:
+            self.signal("host", "status", name_of(event.status))
+
+    @weigh.register
+    def _(self, event: e.MemoryLoaded) -> None:
+        if not (self.tampered and event.actor == self.case.guest):
+            return
+        for offset, byte in enumerate(event.data, event.hpa - self.case.hpa):
+            if 0 <= offset < len(self.case.expected):
+                self.loaded.setdefault(offset, byte)
+                self._victim_at = self._at
+
+    # --- the end of the story -------------------------------------------------------------
+
+    def consider(self, events: Sequence[e.Event]) -> None:
+        for index, event in enumerate(events):
+            self._at = index
+            self.weigh(event)
+        self.conclude()
+        self.causes = sorted(set(self.causes))
+
+    def conclude(self) -> None:
+        """Compare what the guest loaded after the tampering with what it should have found."""
+        expected = self.case.expected
+        wrong = {n: b for n, b in self.loaded.items() if b != expected[n]}
+        if not wrong:
+            return
+        self._at = self._victim_at
+        self.victim_words, name = self._describe(wrong)
+        if name == "stale value read":
+            self.freshness = "lost"
+        else:
+            self.integrity = "lost"
+        self.signal("TD", "data", name)
+        if self.case.world != "legacy" and not self.alarmed:
+            self.signals.append(("nobody", "none", "no signal"))
+
+    def _describe(self, wrong: dict[int, int]) -> tuple[str, str]:
+        case, got = self.case, self.loaded
+        if case.earlier and all(b == case.earlier[n] for n, b in got.items()):
+            return "an old value of its own", "stale value read"
+        if self.planted and all(b == self.planted[n] for n, b in got.items() if n < len(self.planted)):
+            return "bytes that the attacker chose", "attacker's bytes read"
+        if sum((b ^ case.expected[n]).bit_count() for n, b in wrong.items()) == 1:
+            return "data with exactly the attacker's bit flipped", "chosen bit flipped"
+        blocks = {n // 16 for n in wrong}
+        if len(blocks) == 1:
+            return "a 16-byte block of noise", "one 16-byte block of garbage"
+        return f"{len(blocks)} blocks of noise", f"{len(blocks)} 16-byte blocks of garbage"
+
+
+RULES = {
+    "plain": "nothing: no encryption stands between host and guest memory",
+    "decrypted": "nothing: the line belongs to whoever reads it",
+    "owned-zeros": "TD-owner bit 1: a read with a shared KeyID gets zeros",
+    "owner-mismatch": "TD-owner bit 0 on a private read",
+    "mac-mismatch": "the line's MAC does not match",
+    "stored-poison": "the line was poisoned before",
+    "partial-write": "a partial write poisoned the line",
+}
+
+
+def rule_words(rule: str) -> str:
+    """The memory controller's rule in words, as shown beside a verdict."""
+    return RULES.get(rule, rule)
+
+
+def collect(case: Case, events: Sequence[e.Event]) -> Evidence:
+    """Weigh every event of the attack in order."""
+    found = Evidence(case)
+    found.consider(events)
+    return found

@@ -1,0 +1,73 @@
+"""The architecture says no: outcomes that are expected and caught in one place each.
+
+``GuestFault``, ``EptViolation``, ``MachineCheck`` and ``Intercept`` are raised anywhere on the way of a
+guest instruction and caught by the step loop; ``Refused`` by the leaf dispatcher. They always end
+as events. Bugs of ours are never these.
+"""
+
+from tdxviz.core.units import Gla, Gpa, Hkid, Hpa
+
+
+class Architectural(Exception):
+    """Base of every architectural outcome."""
+
+
+class GuestFault(Architectural):
+    """An exception of the x86 architecture, before the instruction changed anything."""
+
+    def __init__(self, vector: int, error: int | None = None, cr2: Gla | None = None) -> None:
+        super().__init__(vector, error, cr2)
+        self.vector = vector
+        self.error = error
+        self.cr2 = cr2
+
+
+class EptViolation(Architectural):
+    """The second-level walk (Secure EPT, shared EPT, or a legacy EPT) gave no usable mapping."""
+
+    def __init__(
+        self, gpa: Gpa, access: str, *, state: str, level: int, gla: Gla | None = None
+    ) -> None:
+        super().__init__(gpa, access, state)
+        self.gpa = gpa
+        self.access = access
+        """``load``, ``store`` or ``fetch``."""
+        self.state = state
+        """SEPT state at which the walk stopped (``FREE``, ``PENDING``, ``BLOCKED``, ...)."""
+        self.level = level
+        self.gla = gla
+
+
+class MachineCheck(Architectural):
+    """Poison was consumed by the core."""
+
+    def __init__(self, hpa: Hpa, keyid: Hkid) -> None:
+        super().__init__(hpa, keyid)
+        self.hpa = hpa
+        self.keyid = keyid
+
+
+class Intercept(Architectural):
+    """An instruction that the CPU does not execute by itself in a guest; nothing is changed yet.
+
+    ``name`` is the mnemonic in upper case: CPUID, HLT, TDCALL, IN, OUT, RDMSR, WRMSR, ...
+    """
+
+    def __init__(self, name: str, length: int) -> None:
+        super().__init__(name, length)
+        self.name = name
+        self.length = length
+
+
+class Refused(Architectural):
+    """A leaf's check failed: completion status, operand id (or None) and the reason in words."""
+
+    def __init__(self, status: int, operand: int | None, reason: str) -> None:
+        super().__init__(hex(status), operand, reason)
+        self.status = status
+        self.operand = operand
+        self.reason = reason
+
+
+class TdxvizError(Exception):
+    """The author or learner slipped: the text says where, what, and what next."""

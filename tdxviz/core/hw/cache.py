@@ -1,0 +1,78 @@
+"""The last-level cache: plaintext lines tagged by address AND KeyID, set-associative, write-back.
+
+One memory line under two KeyIDs is two entries; nothing keeps them coherent (rule R7).
+"""
+
+import hashlib
+from typing import NamedTuple
+
+from tdxviz.core.units import LINE, Hkid, Hpa, split_keyid, with_keyid
+
+SETS = 256
+WAYS = 8
+
+
+class CacheLine(NamedTuple):
+    data: bytes
+    dirty: bool
+
+
+class Evicted(NamedTuple):
+    hpa: Hpa
+    keyid: Hkid
+    line: CacheLine
+
+
+class Cache:
+    """``lines`` maps the full physical address (KeyID included) to the line; read it freely."""
+
+    def __init__(self) -> None:
+        self.lines: dict[int, CacheLine] = {}
+        self._sets: dict[int, list[int]] = {}
+        """Set number -> tags, least recently filled first."""
+
+    def lookup(self, hpa: Hpa, keyid: Hkid) -> CacheLine | None:
+        return self.lines.get(with_keyid(hpa, keyid))
+
+    def fill(self, hpa: Hpa, keyid: Hkid, data: bytes) -> tuple[int, int, Evicted | None]:
+        """Take a clean line. Returns set, way, and the line that had to go."""
+        tag, number = with_keyid(hpa, keyid), hpa // LINE % SETS
+        ways = self._sets.get(number, [])
+        evicted: Evicted | None = None
+        if tag not in ways:
+            if len(ways) >= WAYS:
+                old = ways[0]
+                evicted = Evicted(*split_keyid(old), self.lines.pop(old))
+                ways = ways[1:]
+            ways = [*ways, tag]
+            self._sets[number] = ways
+        self.lines[tag] = CacheLine(data, False)
+        return number, ways.index(tag), evicted
+
+    def write(self, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
+        """Replace the content of a line that is present; memory does not change yet."""
+        self.lines[with_keyid(hpa, keyid)] = CacheLine(data, True)
+
+    def drop(self, hpa: Hpa, keyid: Hkid) -> CacheLine | None:
+        """Forget a line without write-back; returns it."""
+        tag, number = with_keyid(hpa, keyid), hpa // LINE % SETS
+        line = self.lines.pop(tag, None)
+        if line is not None:
+            self._sets[number] = [t for t in self._sets[number] if t != tag]
+        return line
+
+    def clear(self) -> None:
+        self.lines.clear()
+        self._sets.clear()
+
+    def copy(self) -> "Cache":
+        twin = Cache()
+        twin.lines = self.lines.copy()
+        twin._sets = self._sets.copy()
+        return twin
+
+    def digest(self, h: "hashlib._Hash") -> None:
+        for number in sorted(self._sets):
+            for tag in self._sets[number]:
+                line = self.lines[tag]
+                h.update(tag.to_bytes(8, "little") + line.data + bytes([line.dirty]))

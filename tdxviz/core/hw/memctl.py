@@ -1,0 +1,136 @@
+"""The memory controller: the only user of DRAM and of the keys. What every read and write does.
+
+Sources: tdx-architecture 1.2 to 1.4; attack catalogue R1 to R6.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tdxviz.core import events as e
+from tdxviz.core.hw.dram import Dram, Line
+from tdxviz.core.hw.keyids import KeyTable
+from tdxviz.core.hw.mee import line_mac
+from tdxviz.core.units import LINE, Hkid, Hpa, World, is_private
+
+ZEROS = bytes(LINE)
+
+
+class ReadResult(NamedTuple):
+    """What a read gets. ``rule`` says why; ``mac_expected`` is -1 where no MAC is checked."""
+
+    data: bytes
+    poison: bool
+    rule: str
+    mac_expected: int = -1
+
+
+@dataclass(slots=True)
+class MemoryController:
+    dram: Dram
+    keys: KeyTable
+    mac_key: bytes
+    world: World
+    note: Callable[[e.Event], None]
+    trace: bool = False
+
+    def probe(self, hpa: Hpa) -> Line:
+        """What the chips hold at a line address. A line never written holds the zeros that
+        firmware scrubbed it with, under KeyID 0."""
+        line = self.dram.line(hpa)
+        if line is not None:
+            return line
+        key = self.keys.key(0)
+        if key is None:
+            return Line(ZEROS, 0, False, False)
+        return Line(key.encrypt(key.encrypted_tweak(hpa), ZEROS), 0, False, False)
+
+    def inspect(self, hpa: Hpa, keyid: Hkid) -> ReadResult:
+        """The answer ``read_line`` would give; stores no poison, notes nothing."""
+        return self._check(self.probe(hpa), hpa, keyid)
+
+    def read_line(self, hpa: Hpa, keyid: Hkid) -> ReadResult:
+        """Fetch, check and decrypt one line. A failed check stores poison and is logged (UCNA)."""
+        line = self.probe(hpa)
+        if self.trace:
+            self.note(
+                e.LineFetched(
+                    hpa=hpa, keyid=keyid, cipher=line.data, owner=line.owner, mac=line.mac,
+                    poison=line.poison,
+                )
+            )  # fmt: skip
+        result = self._check(line, hpa, keyid)
+        if result.poison:
+            self._poisoned(line, hpa, keyid, result)
+        elif self.trace:
+            self.note(
+                e.LineDecrypted(
+                    hpa=hpa, keyid=keyid, rule=result.rule, data=result.data,
+                    mac_expected=result.mac_expected,
+                )
+            )  # fmt: skip
+        return result
+
+    def _check(self, line: Line, hpa: Hpa, keyid: Hkid) -> ReadResult:
+        """The table of tdx-architecture 1.4, row by row."""
+        if line.poison:
+            return ReadResult(ZEROS, True, "stored-poison")
+        if self.world == "legacy":
+            return ReadResult(line.data, False, "plain")
+        key = self.keys.key(keyid)
+        if not is_private(keyid):
+            if line.owner:
+                return ReadResult(ZEROS, False, "owned-zeros")
+            if key is None:
+                return ReadResult(line.data, False, "plain")
+            return ReadResult(key.decrypt(key.encrypted_tweak(hpa), line.data), False, "decrypted")
+        if key is None:  # SEAM never uses an HKID before its key is configured
+            return ReadResult(ZEROS, True, "owner-mismatch")
+        tweak = key.encrypted_tweak(hpa)
+        expected = line_mac(self.mac_key, line.data, tweak, True) if self.world == "ci" else -1
+        if not line.owner:
+            return ReadResult(ZEROS, True, "owner-mismatch", expected)
+        if self.world == "ci" and expected != line.mac:
+            return ReadResult(ZEROS, True, "mac-mismatch", expected)
+        return ReadResult(key.decrypt(tweak, line.data), False, "decrypted", expected)
+
+    def _poisoned(self, line: Line, hpa: Hpa, keyid: Hkid, result: ReadResult) -> None:
+        fresh = not line.poison
+        if fresh:
+            self.dram.put(hpa, line._replace(poison=True))
+        self.note(
+            e.LinePoisoned(
+                hpa=hpa, keyid=keyid, rule=result.rule, fresh=fresh,
+                mac_expected=result.mac_expected,
+                mac_stored=line.mac if result.mac_expected >= 0 else -1,
+            )
+        )  # fmt: skip
+        if fresh:
+            self.note(e.UcnaLogged(hpa=hpa, rule=result.rule))
+
+    def write_line(self, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
+        """Encrypt and store one full line. Never checked against what was there; clears poison."""
+        line = self._seal(hpa, keyid, data)
+        self.dram.put(hpa, line)
+        if self.trace:
+            self.note(
+                e.LineWritten(
+                    hpa=hpa, keyid=keyid, cipher=line.data, owner=line.owner, mac=line.mac
+                )
+            )
+
+    def _seal(self, hpa: Hpa, keyid: Hkid, data: bytes) -> Line:
+        key = self.keys.key(keyid)
+        if key is None:
+            return Line(data, 0, False, False)
+        tweak = key.encrypted_tweak(hpa)
+        cipher = key.encrypt(tweak, data)
+        if not is_private(keyid):
+            return Line(cipher, 0, False, False)
+        mac = line_mac(self.mac_key, cipher, tweak, True) if self.world == "ci" else 0
+        return Line(cipher, mac, True, False)
+
+    def poison(self, hpa: Hpa, keyid: Hkid) -> None:
+        """A partial write to a TD-owned line on parts with the erratum: silent poison."""
+        self.dram.put(hpa, self.probe(hpa)._replace(poison=True))
+        self.note(e.LinePoisoned(hpa=hpa, keyid=keyid, rule="partial-write", fresh=True))

@@ -1,0 +1,290 @@
+"""The way of one memory access, on one screen: TLB, walk, cache, memory controller, DRAM.
+
+The only code that knows how the units hang together; no unit calls another.
+"""
+
+from dataclasses import dataclass
+
+from tdxviz.core import events as e
+from tdxviz.core.faults import EptViolation, GuestFault, MachineCheck
+from tdxviz.core.hw import walk
+from tdxviz.core.hw.cpu import CpuState
+from tdxviz.core.hw.mee import page_lines
+from tdxviz.core.hw.platform import LogicalProcessor, Platform
+from tdxviz.core.hw.tlb import TlbEntry
+from tdxviz.core.units import LINE, PAGE, U64, Gla, Gpa, Hkid, Hpa
+
+WRITE_PROTECT = 1 << 16
+EFER_NXE = 1 << 11
+BIT = {"load": "r", "store": "w", "fetch": "x"}
+
+
+@dataclass(slots=True)
+class Translation:
+    """How one guest's addresses become memory: the registers that a VMCS would hold."""
+
+    actor: str
+    vpid: int
+    hkid: Hkid
+    """Key of private memory; 0 for an ordinary VM."""
+    sept_root: Hpa
+    ept_root: Hpa
+    """Host-owned EPT: the shared EPT of a TD (0 = none set), or the EPT of an ordinary VM."""
+    gpaw_shared_bit: int
+    """Number of the SHARED bit of a GPA; -1 where there is none."""
+    cpu: CpuState
+    epoch: int
+    walk_sept: bool
+
+
+def load(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, size: int) -> bytes:
+    """``size`` bytes (1 to 64) as the guest reads them.
+
+    Raises:
+        GuestFault, EptViolation, MachineCheck: nothing was delivered.
+    """
+    return _access(p, lp, ctx, gla, size, "load")
+
+
+def fetch(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, size: int) -> bytes:
+    """Like ``load``, with the right to execute."""
+    return _access(p, lp, ctx, gla, size, "fetch")
+
+
+def _access(
+    p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, size: int, kind: str
+) -> bytes:
+    if gla % LINE + size <= LINE and not p.trace:  # the fast tier: one line, nobody watches
+        entry = lp.tlb.lookup(ctx.vpid, gla)
+        if entry is not None and BIT[kind] in entry.perms:
+            at = entry.hpa + (gla & 0xFFF)
+            start = at % LINE
+            return cached_line(p, at - start, entry.keyid)[start : start + size]
+    if p.trace:
+        p.note(e.AccessBegan(lp=lp.id, actor=ctx.actor, kind=kind, gla=gla, size=size))
+    parts = [(_translate(p, lp, ctx, at, kind), n) for at, n in _pieces(gla, size)]
+    data = b""
+    for entry_at, n in parts:
+        entry, at = entry_at
+        hpa = entry.hpa + at % PAGE
+        piece = cached_line(p, hpa & -LINE, entry.keyid)[hpa % LINE : hpa % LINE + n]
+        data += piece
+        if p.trace:
+            p.note(
+                e.MemoryLoaded(
+                    lp=lp.id, actor=ctx.actor, kind=kind, gla=at, gpa=entry.gpa + at % PAGE,
+                    hpa=hpa, keyid=entry.keyid, data=piece,
+                )
+            )  # fmt: skip
+    return data
+
+
+def probe_store(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, size: int) -> None:
+    """Make sure that a store will succeed: translate with write intent and fill the lines."""
+    for at, _ in _pieces(gla, size):
+        entry, _at = _translate(p, lp, ctx, at, "store")
+        cached_line(p, entry.hpa + (at & 0xFFF) & -LINE, entry.keyid)
+
+
+def store(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, data: bytes) -> None:
+    """Write into the cache; memory changes when the line is written back."""
+    if p.trace:
+        p.note(e.AccessBegan(lp=lp.id, actor=ctx.actor, kind="store", gla=gla, size=len(data)))
+    pieces = _pieces(gla, len(data))
+    places = [_translate(p, lp, ctx, at, "store")[0] for at, _ in pieces]
+    lines = [
+        cached_line(p, entry.hpa + (at & 0xFFF) & -LINE, entry.keyid)
+        for entry, (at, _) in zip(places, pieces, strict=True)
+    ]
+    done = 0
+    for entry, (at, n), line in zip(places, pieces, lines, strict=True):
+        hpa = entry.hpa + at % PAGE
+        start, piece = hpa % LINE, data[done : done + n]
+        p.cache.write(hpa - start, entry.keyid, line[:start] + piece + line[start + n :])
+        done += n
+        if p.trace:
+            p.note(
+                e.MemoryStored(
+                    lp=lp.id, actor=ctx.actor, gla=at, gpa=entry.gpa + at % PAGE, hpa=hpa,
+                    keyid=entry.keyid, data=piece,
+                )
+            )  # fmt: skip
+
+
+def _pieces(gla: Gla, size: int) -> list[tuple[Gla, int]]:
+    """The access cut at line boundaries."""
+    pieces: list[tuple[Gla, int]] = []
+    while size > 0:
+        n = min(LINE - gla % LINE, size)
+        pieces.append((gla & U64, n))
+        gla, size = gla + n, size - n
+    return pieces
+
+
+def _translate(
+    p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, kind: str
+) -> tuple[TlbEntry, Gla]:
+    """TLB first; on a miss walk the guest's tables and the second level, and fill the TLB."""
+    entry = lp.tlb.lookup(ctx.vpid, gla)
+    if entry is not None and BIT[kind] in entry.perms:
+        if p.trace:
+            p.note(
+                e.TlbHit(
+                    lp=lp.id, vpid=ctx.vpid, gla=gla, gpa=entry.gpa + gla % PAGE,
+                    hpa=entry.hpa + gla % PAGE, keyid=entry.keyid,
+                )
+            )  # fmt: skip
+        return entry, gla
+    if p.trace:
+        p.note(e.TlbMissed(lp=lp.id, vpid=ctx.vpid, gla=gla))
+    try:
+        entry = _walk(p, lp, ctx, gla, kind)
+    except EptViolation as violation:
+        violation.gla = gla
+        raise
+    lp.tlb.fill(entry)
+    if p.trace:
+        p.note(
+            e.TlbFilled(
+                lp=lp.id, vpid=ctx.vpid, gla=entry.gla, gpa=entry.gpa, hpa=entry.hpa,
+                keyid=entry.keyid, perms=entry.perms,
+            )
+        )  # fmt: skip
+    return entry, gla
+
+
+def _walk(
+    p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, kind: str
+) -> TlbEntry:
+    cpu = ctx.cpu
+    gpa, granted = gla, 7
+    if cpu.paging:
+        gpa, granted = walk.guest_tables(
+            cpu.cr3, gla, kind, user=cpu.cpl == 3, write_protect=bool(cpu.cr0 & WRITE_PROTECT),
+            no_execute=bool(cpu.efer & EFER_NXE),
+            read=lambda at: _guest_entry(p, lp, ctx, at),
+        )  # fmt: skip
+    mapping = second_level(p, lp.id, ctx, gpa, kind)
+    allowed = granted & mapping.perms
+    if not mapping.perms & {"load": 1, "store": 2, "fetch": 4}[kind]:
+        raise EptViolation(gpa, kind, state="NO PERMISSION", level=0)
+    perms = "".join(c if allowed >> n & 1 else "-" for n, c in enumerate("rwx"))
+    return TlbEntry(
+        ctx.vpid, gla & -PAGE & U64, gpa & -PAGE, mapping.hpa & -PAGE, mapping.keyid, perms,
+        mapping.shared, ctx.epoch,
+    )  # fmt: skip
+
+
+def _guest_entry(p: Platform, lp: LogicalProcessor, ctx: Translation, gpa: Gpa) -> int:
+    """One entry of the guest's own tables: itself a guest-physical read."""
+    mapping = second_level(p, lp.id, ctx, gpa, "load")
+    value = _qword(p, mapping.hpa, mapping.keyid)
+    if p.trace:
+        level = -1  # the walk knows; a reader of the event sees it from the order
+        p.note(
+            e.TableRead(
+                lp=lp.id, table="guest", level=level, address=mapping.hpa, value=value, gpa=gpa
+            )
+        )
+    return value
+
+
+def second_level(p: Platform, lp: int, ctx: Translation, gpa: Gpa, kind: str) -> walk.Mapping:
+    """Private GPAs through the Secure EPT, shared ones (and ordinary VMs) through the host's EPT."""
+    note = p.note if p.trace else None
+
+    def read(hpa: Hpa, keyid: Hkid) -> int:
+        return _qword(p, hpa, keyid)
+
+    if not ctx.walk_sept:
+        return walk.host_ept(ctx.ept_root, gpa, kind, read, note, lp, shared=False)
+    if gpa >> ctx.gpaw_shared_bit > 1:
+        raise GuestFault(walk.PF, 9, gpa)
+    if gpa >> ctx.gpaw_shared_bit & 1:
+        return walk.host_ept(ctx.ept_root, gpa, kind, read, note, lp, shared=True)
+    return walk.secure_ept(ctx.sept_root, ctx.hkid, gpa, kind, read, note, lp)
+
+
+def _qword(p: Platform, hpa: Hpa, keyid: Hkid) -> int:
+    """A walk's own read; the walk is what is told, so its cache traffic is not."""
+    watching, p.trace = p.trace, False
+    try:
+        line = cached_line(p, hpa & -LINE, keyid)
+    finally:
+        p.trace = watching
+    return int.from_bytes(line[hpa % LINE : hpa % LINE + 8], "little")
+
+
+def cached_line(p: Platform, hpa: Hpa, keyid: Hkid) -> bytes:
+    """The 64 bytes of a line under a KeyID: from the cache, else from memory into the cache.
+
+    Raises:
+        MachineCheck: poison was consumed.
+    """
+    line = p.cache.lookup(hpa, keyid)
+    if line is not None:
+        if p.trace:
+            p.note(e.CacheHit(hpa=hpa, keyid=keyid))
+        return line.data
+    if p.trace:
+        p.note(e.CacheMissed(hpa=hpa, keyid=keyid))
+    result = p.memctl.read_line(hpa, keyid)
+    if result.poison:
+        raise MachineCheck(hpa, keyid)
+    where, way, evicted = p.cache.fill(hpa, keyid, result.data)
+    if p.trace:
+        p.note(e.LineFilled(hpa=hpa, keyid=keyid, set=where, way=way))
+    if evicted is not None:
+        if p.trace:
+            p.note(
+                e.LineEvicted(
+                    hpa=evicted.hpa, keyid=evicted.keyid, dirty=evicted.line.dirty, reason="capacity"
+                )
+            )
+        if evicted.line.dirty:
+            p.memctl.write_line(evicted.hpa, evicted.keyid, evicted.line.data)
+    return result.data
+
+
+def evict(p: Platform, hpa: Hpa, keyid: Hkid, reason: str) -> bool:
+    """Write back (if dirty) and drop one line. Returns whether it was there."""
+    line = p.cache.drop(hpa, keyid)
+    if line is None:
+        return False
+    p.note(e.LineEvicted(hpa=hpa, keyid=keyid, dirty=line.dirty, reason=reason))
+    if line.dirty:
+        p.memctl.write_line(hpa, keyid, line.data)
+    return True
+
+
+def read_physical(p: Platform, hpa: Hpa, keyid: Hkid, size: int) -> bytes:
+    """Bytes through the cache by host-physical address; used by the module and by walks."""
+    data = b""
+    while len(data) < size:
+        at = hpa + len(data)
+        line = cached_line(p, at & -LINE, keyid)
+        data += line[at % LINE : at % LINE + size - len(data)]
+    return data
+
+
+def write_physical(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
+    """Store through the cache by host-physical address."""
+    done = 0
+    while done < len(data):
+        at = hpa + done
+        line, start = cached_line(p, at & -LINE, keyid), at % LINE
+        piece = data[done : done + LINE - start]
+        p.cache.write(at - start, keyid, line[:start] + piece + line[start + len(piece) :])
+        done += len(piece)
+
+
+def write_line_direct(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
+    """MOVDIR64B: 64 bytes straight to memory; the cached alias of this KeyID goes, unsaved."""
+    p.cache.drop(hpa, keyid)
+    p.memctl.write_line(hpa, keyid, data)
+
+
+def write_page_direct(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
+    """64 times MOVDIR64B."""
+    for number, line in enumerate(page_lines(data)):
+        write_line_direct(p, hpa + number * LINE, keyid, line)

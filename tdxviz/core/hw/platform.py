@@ -1,0 +1,120 @@
+"""The hardware of one machine: units that do not know each other, held together."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tdxviz.core.events import Event
+from tdxviz.core.hw.cache import Cache
+from tdxviz.core.hw.cpu import CpuState
+from tdxviz.core.hw.dram import Dram, Line
+from tdxviz.core.hw.drbg import Drbg
+from tdxviz.core.hw.keyids import KeyTable
+from tdxviz.core.hw.memctl import MemoryController
+from tdxviz.core.hw.tlb import Tlb
+from tdxviz.core.units import MIB, Hkid, Hpa, World
+
+SIZE = 256 * MIB
+SEAM_RANGE = (0x0F00_0000, 0x1000_0000)
+PACKAGE_OF_LP = (0, 0, 1, 1)
+
+
+def nobody_listens(event: Event) -> None:
+    """Default of ``Platform.note``."""
+
+
+@dataclass(slots=True)
+class LogicalProcessor:
+    """``gprs`` and ``xmm`` are what host software finds; ``cpu`` is the guest while one is in."""
+
+    id: int
+    package: int
+    mode: str = "host"
+    """``host``, ``td`` or ``vm``."""
+    cpu: CpuState = field(default_factory=CpuState)
+    gprs: list[int] = field(default_factory=lambda: [0] * 16)
+    xmm: list[int] = field(default_factory=lambda: [0] * 16)
+    tlb: Tlb = field(default_factory=Tlb)
+    tdvpr: Hpa = 0
+    vm: int = -1
+    last_tdvpr: Hpa = 0
+    pending_interrupt: int = -1
+
+    def copy(self) -> "LogicalProcessor":
+        return LogicalProcessor(
+            self.id, self.package, self.mode, self.cpu.copy(), self.gprs.copy(), self.xmm.copy(),
+            self.tlb.copy(), self.tdvpr, self.vm, self.last_tdvpr, self.pending_interrupt,
+        )  # fmt: skip
+
+    def digest(self, h: "hashlib._Hash") -> None:
+        state = (
+            self.id, self.mode, self.cpu, self.gprs, self.xmm, self.tdvpr, self.vm,
+            self.last_tdvpr, self.pending_interrupt,
+        )  # fmt: skip
+        h.update(repr(state).encode())
+        self.tlb.digest(h)
+
+
+@dataclass(slots=True)
+class Platform:
+    """``note`` receives every event; ``trace`` turns micro-operation events on."""
+
+    world: World
+    drbg: Drbg
+    dram: Dram
+    keys: KeyTable
+    cache: Cache
+    memctl: MemoryController
+    lps: list[LogicalProcessor]
+    iommu: dict[tuple[str, int], tuple[Hpa, Hkid]] = field(default_factory=dict)
+    """(device, page of the I/O address) -> host page and KeyID."""
+    captures: dict[Hpa, Line] = field(default_factory=dict)
+    """The probe's newest recording of each line."""
+    powered: bool = True
+    note: Callable[[Event], None] = nobody_listens
+    _trace: bool = False
+    size: int = SIZE
+    seam_range: tuple[Hpa, Hpa] = SEAM_RANGE
+
+    @classmethod
+    def fresh(cls, world: World, seed: int) -> "Platform":
+        """Power-on: a MAC key for this boot and, where memory is encrypted, the TME key."""
+        drbg, dram, keys = Drbg(seed), Dram(SIZE), KeyTable()
+        mac_key = drbg.draw(16, "MAC key")
+        if world != "legacy":
+            keys.program(0, drbg)
+        memctl = MemoryController(dram, keys, mac_key, world, nobody_listens)
+        lps = [LogicalProcessor(n, package) for n, package in enumerate(PACKAGE_OF_LP)]
+        return cls(world, drbg, dram, keys, Cache(), memctl, lps)
+
+    @property
+    def trace(self) -> bool:
+        return self._trace
+
+    @trace.setter
+    def trace(self, on: bool) -> None:
+        self._trace = self.memctl.trace = on
+
+    def listen(self, note: Callable[[Event], None]) -> None:
+        """Send every event of every unit to ``note``."""
+        self.note = self.memctl.note = note
+
+    def copy(self) -> "Platform":
+        """Independent, and cheap: memory pages and lines are shared until written."""
+        dram, keys, old = self.dram.copy(), self.keys.copy(), self.memctl
+        memctl = MemoryController(dram, keys, old.mac_key, self.world, nobody_listens)
+        return Platform(
+            self.world, self.drbg.copy(), dram, keys, self.cache.copy(), memctl,
+            [lp.copy() for lp in self.lps], self.iommu.copy(), self.captures.copy(), self.powered,
+            size=self.size, seam_range=self.seam_range,
+        )  # fmt: skip
+
+    def digest(self, h: "hashlib._Hash") -> None:
+        h.update(repr((self.world, self.drbg.drawn, self.powered)).encode())
+        h.update(repr((sorted(self.iommu.items()), sorted(self.captures.items()))).encode())
+        h.update(self.memctl.mac_key)
+        self.dram.digest(h)
+        self.keys.digest(h)
+        self.cache.digest(h)
+        for lp in self.lps:
+            lp.digest(h)

@@ -1,0 +1,122 @@
+"""Page walks: guest tables, Secure EPT, and EPTs that the host owns. Each step is a real read.
+
+Guest tables: 4 levels, 4 KiB, 2 MiB and 1 GiB leaves; P, R/W, U/S and NX are checked, accessed and
+dirty bits are not written. Sources: Intel SDM volume 3, paging and EPT; tdx-architecture 7.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tdxviz.core import events as e
+from tdxviz.core.arch import sept
+from tdxviz.core.faults import EptViolation, GuestFault
+from tdxviz.core.units import U64, Gla, Gpa, Hkid, Hpa, is_private, split_keyid
+
+PRESENT, WRITABLE, USER, LARGE = 1, 2, 4, 1 << 7
+NO_EXECUTE = 1 << 63
+FRAME = 0x000F_FFFF_FFFF_F000
+RWX = 7
+WRITE_PROTECT = 1 << 16
+PF = 14
+
+ReadQword = Callable[[Hpa, Hkid], int]
+Note = Callable[[e.Event], None]
+
+
+class Mapping(NamedTuple):
+    """End of a second-level walk: the byte's host address and what may be done there."""
+
+    hpa: Hpa
+    keyid: Hkid
+    perms: int
+    """R=1, W=2, X=4."""
+    shared: bool
+
+
+def is_canonical(gla: Gla) -> bool:
+    return gla >> 47 in (0, 0x1FFFF)
+
+
+def index(address: int, level: int) -> int:
+    return address >> 12 + 9 * level & 511
+
+
+def secure_ept(
+    root: Hpa, hkid: Hkid, gpa: Gpa, access: str, read: ReadQword, note: Note | None, lp: int
+) -> Mapping:
+    """Walk the Secure EPT in its encrypted pages. EptViolation names the state that stopped it."""
+    table = root
+    for level in (3, 2, 1, 0):
+        at = table + index(gpa, level) * 8
+        entry = read(at, hkid)
+        if note is not None:
+            note(e.TableRead(lp=lp, table="sept", level=level, address=at, value=entry, gpa=gpa))
+        state = sept.state_of(entry)
+        if not entry & RWX:
+            raise EptViolation(gpa, access, state=state, level=level)
+        if level == 0 or entry & LARGE:
+            low = (1 << 12 + 9 * level) - 1
+            return Mapping((entry & FRAME & ~low) + (gpa & low), hkid, entry & RWX, False)
+        table = entry & FRAME
+    raise AssertionError("a walk ends at level 0")
+
+
+def host_ept(
+    root: Hpa, gpa: Gpa, access: str, read: ReadQword, note: Note | None, lp: int, *, shared: bool
+) -> Mapping:
+    """Walk an EPT in ordinary memory. A private KeyID in an entry is a misconfiguration (R9)."""
+    table = root
+    offset = gpa & ~(1 << 47) if shared else gpa
+    for level in (3, 2, 1, 0):
+        at = table + index(offset, level) * 8
+        entry = read(at, 0) if root else 0
+        if note is not None:
+            note(e.TableRead(lp=lp, table="ept", level=level, address=at, value=entry, gpa=gpa))
+        if not entry & RWX:
+            raise EptViolation(gpa, access, state="NOT PRESENT", level=level)
+        frame, keyid = split_keyid(entry & FRAME)
+        if is_private(keyid):
+            raise EptViolation(gpa, access, state="MISCONFIGURED", level=level)
+        if level == 0 or entry & LARGE:
+            low = (1 << 12 + 9 * level) - 1
+            return Mapping((frame & ~low) + (offset & low), keyid, entry & RWX, shared)
+        table = frame
+    raise AssertionError("a walk ends at level 0")
+
+
+def guest_tables(
+    cr3: int, gla: Gla, access: str, *, user: bool, write_protect: bool, no_execute: bool,
+    read: Callable[[Gpa], int],
+) -> tuple[Gpa, int]:  # fmt: skip
+    """Walk the guest's own tables. Returns the GPA and R=1, W=2, X=4 as the guest granted them.
+
+    Raises:
+        GuestFault: #PF with its error code and CR2; #GP for a non-canonical address.
+    """
+    if not is_canonical(gla):
+        raise GuestFault(13, 0)
+    table, granted, ours = cr3 & FRAME, WRITABLE | USER, RWX
+    for level in (3, 2, 1, 0):
+        entry = read(table + index(gla, level) * 8)
+        if not entry & PRESENT:
+            raise _page_fault(gla, access, user, present=False)
+        granted &= entry
+        if entry & NO_EXECUTE and no_execute:
+            ours &= ~4
+        if level == 0 or (level < 3 and entry & LARGE):
+            break
+        table = entry & FRAME
+    if not granted & WRITABLE and (user or write_protect):
+        ours &= ~2
+    if user and not granted & USER:
+        ours = 0
+    wanted = {"load": 1, "store": 2, "fetch": 4}[access]
+    if not ours & wanted:
+        raise _page_fault(gla, access, user, present=True)
+    low = (1 << 12 + 9 * level) - 1
+    return (entry & FRAME & ~low) + (gla & low), ours
+
+
+def _page_fault(gla: Gla, access: str, user: bool, *, present: bool) -> GuestFault:
+    error = int(present) | (access == "store") << 1 | int(user) << 2 | (access == "fetch") << 4
+    return GuestFault(PF, error, gla & U64)

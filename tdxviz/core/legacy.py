@@ -1,0 +1,163 @@
+"""The legacy world: an ordinary VM. EPT, VMCS and registers are all the host's.
+
+Nothing here protects the guest; that is the point of the contrast.
+"""
+
+from tdxviz.core import commands as c
+from tdxviz.core.events import CommandRefused, CpuidAnswered, VmConfigured, VmEntered, VmExited
+from tdxviz.core.faults import Architectural, EptViolation, GuestFault, Intercept, MachineCheck
+from tdxviz.core.hw import path
+from tdxviz.core.hw.cpu import RAX, RBX, RCX, RDX
+from tdxviz.core.hw.path import Translation
+from tdxviz.core.hw.platform import LogicalProcessor
+from tdxviz.core.units import PAGE, Hpa
+from tdxviz.core.world import State, Vm
+
+RWX = 7
+FRAME = 0x000F_FFFF_FFFF_F000
+UD = 6
+
+CPUID: dict[int, tuple[int, int, int, int]] = {
+    0x0: (0x16, 0x756E6547, 0x6C65746E, 0x49656E69),
+    0x1: (0x806F8, 0x0001_0800, 0x8000_2201, 0x0F8B_FBFF),
+}
+"""EAX EBX ECX EDX that this host gives its VM; every other leaf is zero (no leaf 0x21: no TDX)."""
+
+EXIT_REASONS = {"HLT": 12, "IN": 30, "OUT": 30, "RDMSR": 31, "WRMSR": 32, "VMCALL": 18}
+
+
+
+def vm_command(state: State, command: c.VmCreate | c.VmMap | c.VmEnter) -> None:
+    reason = _objection(state, command)
+    if reason:
+        lp = getattr(command, "lp", -1)
+        state.platform.note(
+            CommandRefused(lp=lp, command=type(command).__name__, reason=reason)
+        )
+        return
+    match command:
+        case c.VmCreate():
+            vm = state.vms[command.vm] = Vm(command.vm, command.eptp)
+            state.platform.note(VmConfigured(vm=vm.actor, gpa=0, hpa=command.eptp))
+        case c.VmMap():
+            _map(state, state.vms[command.vm], command)
+        case c.VmEnter():
+            _enter(state, state.vms[command.vm], state.platform.lps[command.lp])
+
+
+def _objection(state: State, command: c.VmCreate | c.VmMap | c.VmEnter) -> str:
+    if state.world != "legacy":
+        return "ordinary VMs are modelled in the legacy world only; here guests are TDs"
+    if isinstance(command, c.VmCreate):
+        if not 0 <= command.vm < 26:
+            return f"VM number {command.vm} must be 0..25"
+        return _bad_page(state, command.eptp)
+    if command.vm not in state.vms:
+        return f"there is no VM {command.vm}"
+    if isinstance(command, c.VmMap):
+        return _bad_page(state, command.hpa) or _bad_page(state, command.tables)
+    if state.platform.lps[command.lp].mode != "host":
+        return f"a guest already runs on logical processor {command.lp}"
+    if state.vms[command.vm].lp >= 0:
+        return f"VM {command.vm} already runs on logical processor {state.vms[command.vm].lp}"
+    return ""
+
+
+def _bad_page(state: State, hpa: Hpa) -> str:
+    if hpa % PAGE or not 0 <= hpa < state.platform.size:
+        return f"{hpa:#x} is not a page of this machine's memory"
+    return ""
+
+
+def _map(state: State, vm: Vm, command: c.VmMap) -> None:
+    """Walk the VM's EPT in host memory, adding tables from the pool the host named."""
+    p = state.platform
+    table, pool = vm.eptp, command.tables
+    for level in (3, 2, 1):
+        at = table + (command.gpa >> 12 + 9 * level & 511) * 8
+        entry = int.from_bytes(path.read_physical(p, at, 0, 8), "little")
+        if not entry & RWX:
+            pool = _unused(state, vm, pool)
+            path.write_page_direct(p, pool, 0, bytes(PAGE))
+            entry = pool | RWX
+            path.write_physical(p, at, 0, entry.to_bytes(8, "little"))
+        table = entry & FRAME
+    at = table + (command.gpa >> 12 & 511) * 8
+    path.write_physical(p, at, 0, (command.hpa | RWX).to_bytes(8, "little"))
+    p.note(VmConfigured(vm=vm.actor, gpa=command.gpa, hpa=command.hpa))
+
+
+def _unused(state: State, vm: Vm, pool: Hpa) -> Hpa:
+    """First page at or after ``pool`` that is not yet a table of this VM."""
+    used = set(_tables(state, vm.eptp, 3))
+    while pool in used:
+        pool += PAGE
+    return pool
+
+
+def _tables(state: State, table: Hpa, level: int) -> list[Hpa]:
+    found = [table]
+    if level == 0:
+        return found
+    page = path.read_physical(state.platform, table, 0, PAGE)
+    for n in range(0, PAGE, 8):
+        entry = int.from_bytes(page[n : n + 8], "little")
+        if entry & RWX:
+            found += _tables(state, entry & FRAME, level - 1)
+    return found
+
+
+def _enter(state: State, vm: Vm, lp: LogicalProcessor) -> None:
+    lp.mode, lp.vm, vm.lp = "vm", vm.number, lp.id
+    lp.cpu = vm.cpu
+    state.platform.note(VmEntered(lp=lp.id, vm=vm.actor))
+
+
+def vm_exit(state: State, lp: LogicalProcessor, reason: int, why: str) -> None:
+    """The CPU saves RIP and RSP into the host's VMCS; every other register simply stays."""
+    vm = state.vms[lp.vm]
+    lp.gprs, lp.xmm = vm.cpu.gprs.copy(), vm.cpu.xmm.copy()
+    lp.mode, lp.vm, vm.lp = "host", -1, -1
+    state.platform.note(VmExited(lp=lp.id, vm=vm.actor, reason=reason, why=why))
+
+
+def translation(state: State, lp: LogicalProcessor) -> Translation:
+    vm = state.vms[lp.vm]
+    return Translation(
+        actor=vm.actor, vpid=1 + vm.number, hkid=0, sept_root=0, ept_root=vm.eptp,
+        gpaw_shared_bit=-1, cpu=lp.cpu, epoch=0, walk_sept=False,
+    )  # fmt: skip
+
+
+def settle(
+    state: State, lp: LogicalProcessor, outcome: Architectural
+) -> GuestFault | None:
+    """What an ordinary hypervisor and CPU make of a guest's outcome."""
+    match outcome:
+        case EptViolation():
+            vm_exit(state, lp, 48, f"EPT violation at {outcome.gpa:#x}")
+        case MachineCheck():
+            vm_exit(state, lp, 0, "machine check")
+        case Intercept() if outcome.name == "CPUID":
+            _cpuid(state, lp, outcome.length)
+        case Intercept() if outcome.name in EXIT_REASONS:
+            lp.cpu.rip += outcome.length
+            vm_exit(state, lp, EXIT_REASONS[outcome.name], outcome.name)
+        case _:
+            return GuestFault(UD)
+    return None
+
+
+def _cpuid(state: State, lp: LogicalProcessor, length: int) -> None:
+    """The host answers; a VM has nobody else to ask."""
+    cpu = lp.cpu
+    leaf, subleaf = cpu.gprs[RAX] & 0xFFFF_FFFF, cpu.gprs[RCX] & 0xFFFF_FFFF
+    answer = CPUID.get(leaf, (0, 0, 0, 0))
+    for register, value in zip((RAX, RBX, RCX, RDX), answer, strict=True):
+        cpu.gprs[register] = value
+    cpu.rip += length
+    state.platform.note(
+        CpuidAnswered(
+            lp=lp.id, actor=state.vms[lp.vm].actor, leaf=leaf, subleaf=subleaf, by="host"
+        )
+    )

@@ -1,0 +1,152 @@
+"""Machine: the only writer of a world's state. Commands in, events out.
+
+Same world + same seed + same commands = same fingerprint, everywhere.
+"""
+
+import hashlib
+from typing import assert_never
+
+from tdxviz.core import commands as c
+from tdxviz.core import legacy, running
+from tdxviz.core.events import CommandRefused, Event, SeamcallFailed
+from tdxviz.core.hw import io
+from tdxviz.core.hw.platform import Platform
+from tdxviz.core.tdx import dispatch
+from tdxviz.core.tdx.module import Module
+from tdxviz.core.units import U64, World
+from tdxviz.core.world import State, Vm
+
+SEAMCALL_REGISTERS = (
+    "rax", "rcx", "rdx", "rbx", "rbp", "rsi", "rdi",
+    "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+)  # fmt: skip
+
+
+class Frozen(Exception):
+    """The wanted number of events was reached in the middle of a command."""
+
+
+class Machine:
+    """One simulated platform in one of three worlds.
+
+    ``machine.do(command)`` is the only way to change it. Everything else is for reading:
+    ``tdxviz.core.observe`` and ``tdxviz.core.peek`` answer questions without disturbing anything.
+    """
+
+    def __init__(self, world: World = "ci", seed: int = 7) -> None:
+        self.world: World = world
+        self.seed = seed
+        module = None if world == "legacy" else Module()
+        self.state = State(world, Platform.fresh(world, seed), module)
+        self.frozen = False
+        self._news: list[Event] = []
+        self._limit = -1
+        self._listen()
+
+    @property
+    def platform(self) -> Platform:
+        return self.state.platform
+
+    @property
+    def module(self) -> Module | None:
+        """None in the legacy world."""
+        return self.state.module
+
+    @property
+    def vms(self) -> dict[int, Vm]:
+        return self.state.vms
+
+    def _listen(self) -> None:
+        self.platform.listen(self._note)
+        self.platform.trace = False
+
+    def _note(self, event: Event) -> None:
+        self._news.append(event)
+        if len(self._news) == self._limit:
+            raise Frozen
+
+    def do(self, command: c.Command, stop_after: int | None = None) -> tuple[Event, ...]:
+        """Carry out one command and return what happened, in order.
+
+        With ``stop_after`` the machine freezes right after that many events, in the middle of the
+        command: good for looking at, not for going on (``frozen`` is then True and a further
+        ``do`` raises).
+        """
+        if self.frozen:
+            raise RuntimeError("a machine frozen in mid-command cannot go on; replay a copy instead")
+        self._news = []
+        self._limit = -1 if stop_after is None else stop_after
+        if stop_after == 0:
+            self.frozen = True
+            return ()
+        try:
+            self._carry_out(command)
+        except Frozen:
+            self.frozen = True
+        finally:
+            self.platform.trace = False
+        return tuple(self._news)
+
+    def _carry_out(self, command: c.Command) -> None:
+        p = self.platform
+        p.trace = getattr(command, "trace", True)
+        if not p.powered and not isinstance(command, c.BusCapture):
+            self._refuse(command, "the machine is switched off; go back in time or start anew")
+            return
+        lp = getattr(command, "lp", 0)
+        if not 0 <= lp < len(p.lps):
+            self._refuse(command, f"there is no logical processor {lp}; it has 0..{len(p.lps) - 1}")
+            return
+        match command:
+            case c.Seamcall():
+                self._seamcall(command)
+            case c.RunGuest():
+                running.run_guest(self.state, command)
+            case c.RaiseInterrupt():
+                running.raise_interrupt(self.state, command)
+            case c.VmCreate() | c.VmMap() | c.VmEnter():
+                legacy.vm_command(self.state, command)
+            case c.HostRead() | c.HostWrite() | c.FlushLine() | c.EvictLine():
+                io.host_command(p, command)
+            case c.DmaMap() | c.DmaRead() | c.DmaWrite():
+                io.device_command(p, command)
+            case c.BusCapture() | c.BusInject() | c.FlipBit() | c.DumpDimm():
+                io.probe_command(p, command)
+            case c.ReadHostRegisters():
+                running.read_host_registers(self.state, command)
+            case _:
+                assert_never(command)  # type: ignore[arg-type]  # because Command is open to subclassing
+
+    def _refuse(self, command: c.Command, reason: str) -> None:
+        self._note(CommandRefused(command=type(command).__name__, reason=reason))
+
+    def _seamcall(self, command: c.Seamcall) -> None:
+        if self.module is None:
+            self._note(SeamcallFailed(lp=command.lp, how="#UD"))
+            return
+        if self.platform.lps[command.lp].mode != "host":
+            self._refuse(command, f"a guest runs on logical processor {command.lp}; SEAMCALL is the host's")
+            return
+        regs = {name: getattr(command, name) & U64 for name in SEAMCALL_REGISTERS}
+        self.platform.trace = False  # the module's own accesses are not the learner's
+        dispatch.seamcall(self.platform, self.module, command.lp, regs)
+
+    def fingerprint(self) -> str:
+        """Hash of the whole state, as hex."""
+        h = hashlib.sha256(f"{self.world}:{self.seed}".encode())
+        self.platform.digest(h)
+        if self.module is not None:
+            self.module.digest(h)
+        for number, vm in sorted(self.vms.items()):
+            h.update(repr((number, vm)).encode())
+        return h.hexdigest()
+
+    def copy(self) -> "Machine":
+        """An independent machine in the same state; cheap, memory pages are shared until written."""
+        twin = object.__new__(Machine)
+        twin.world, twin.seed = self.world, self.seed
+        twin.state = self.state.copy()
+        twin.frozen = self.frozen
+        twin._news, twin._limit = [], -1
+        twin._listen()
+        return twin

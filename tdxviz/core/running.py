@@ -1,0 +1,135 @@
+"""The step loop: who runs on a logical processor, and what its troubles turn into.
+
+TDH.VP.ENTER and VmEnter only change a processor's mode; here the guest then runs. Every
+architectural outcome of a guest instruction is caught here and nowhere else.
+"""
+
+from tdxviz.core import commands as c
+from tdxviz.core import legacy
+from tdxviz.core.events import CommandRefused, HostRegistersRead, InterruptArrived
+from tdxviz.core.faults import (
+    Architectural,
+    EptViolation,
+    GuestFault,
+    Intercept,
+    MachineCheck,
+    TripleFault,
+)
+from tdxviz.core.guest import execute
+from tdxviz.core.hw.path import Translation
+from tdxviz.core.hw.platform import LogicalProcessor
+from tdxviz.core.tdx import guest_side
+from tdxviz.core.world import State
+
+
+def run_guest(state: State, command: c.RunGuest) -> None:
+    """Up to ``steps`` instructions of whatever guest is entered on the logical processor."""
+    lp = state.platform.lps[command.lp]
+    if lp.mode == "host":
+        state.platform.note(
+            CommandRefused(
+                lp=lp.id,
+                command="RunGuest",
+                reason=f"no guest is entered on logical processor {lp.id}; enter it first",
+            )
+        )
+        return
+    left = command.steps
+    while left > 0 and lp.mode != "host":
+        if lp.pending_interrupt >= 0:
+            leave_for_interrupt(state, lp)
+            return
+        left -= _run_some(state, lp, left, command.until)
+        if lp.mode != "host" and lp.cpu.rip == command.until:
+            return
+
+
+def _run_some(state: State, lp: LogicalProcessor, steps: int, until: int | None) -> int:
+    """Run until something needs attention. Returns how many steps of the budget were used."""
+    p, ctx = state.platform, translation(state, lp)
+    try:
+        return execute.run(p, lp, ctx, lp.cpu, steps, until)
+    except Architectural as outcome:
+        used = execute.executed_before(outcome) + 1
+        _attend(state, lp, ctx, outcome)
+        return used
+
+
+def _attend(
+    state: State, lp: LogicalProcessor, ctx: Translation, outcome: Architectural
+) -> None:
+    """Turn one outcome into what the architecture says, delivering guest exceptions on the way."""
+    try:
+        fault = _settle(state, lp, outcome)
+        if fault is not None:
+            execute.deliver(state.platform, lp, ctx, lp.cpu, fault.vector, fault.error, fault.cr2)
+    except TripleFault:
+        _triple_fault(state, lp)
+    except (EptViolation, MachineCheck) as second:
+        _settle(state, lp, second)
+
+
+def _settle(
+    state: State, lp: LogicalProcessor, outcome: Architectural
+) -> GuestFault | None:
+    """Handle an outcome; a returned fault is still to be delivered to the guest."""
+    if isinstance(outcome, GuestFault):
+        return outcome
+    if isinstance(outcome, TripleFault):
+        _triple_fault(state, lp)
+        return None
+    if lp.mode == "vm":
+        return legacy.settle(state, lp, outcome)
+    p, module = state.platform, state.module
+    assert module is not None
+    match outcome:
+        case Intercept():
+            return guest_side.guest_intercept(p, module, lp.id, outcome)
+        case EptViolation():
+            return guest_side.guest_ept_violation(p, module, lp.id, outcome)
+        case MachineCheck():
+            guest_side.guest_machine_check(p, module, lp.id, outcome)
+            return None
+    raise AssertionError(f"unhandled architectural outcome {outcome!r}")
+
+
+def _triple_fault(state: State, lp: LogicalProcessor) -> None:
+    if lp.mode == "vm":
+        legacy.vm_exit(state, lp, 2, "triple fault")
+    elif state.module is not None:
+        guest_side.guest_triple_fault(state.platform, state.module, lp.id)
+
+
+def translation(state: State, lp: LogicalProcessor) -> Translation:
+    """How the guest on this logical processor translates its addresses."""
+    if lp.mode == "vm":
+        return legacy.translation(state, lp)
+    assert state.module is not None
+    return guest_side.translation(state.platform, state.module, lp.id)
+
+
+def raise_interrupt(state: State, command: c.RaiseInterrupt) -> None:
+    """A guest takes it at its next instruction boundary; the host simply handles it."""
+    lp = state.platform.lps[command.lp]
+    state.platform.note(InterruptArrived(lp=lp.id, vector=command.vector & 0xFF))
+    if lp.mode != "host":
+        lp.pending_interrupt = command.vector & 0xFF
+
+
+def leave_for_interrupt(state: State, lp: LogicalProcessor) -> None:
+    """External-interrupt exiting is always on: the guest stops, the host gets the vector."""
+    vector, lp.pending_interrupt = lp.pending_interrupt, -1
+    if lp.mode == "vm":
+        legacy.vm_exit(state, lp, 1, f"external interrupt {vector:#x}")
+        return
+    assert state.module is not None
+    guest_side.guest_interrupt(state.platform, state.module, lp.id, vector)
+
+
+def read_host_registers(state: State, command: c.ReadHostRegisters) -> None:
+    lp = state.platform.lps[command.lp]
+    if lp.mode != "host":
+        reason = f"a guest runs on logical processor {lp.id}; its registers are in use"
+        state.platform.note(CommandRefused(lp=lp.id, command="ReadHostRegisters", reason=reason))
+        return
+    state.platform.note(HostRegistersRead(lp=lp.id, gprs=tuple(lp.gprs), xmm=tuple(lp.xmm)))

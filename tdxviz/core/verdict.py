@@ -1,0 +1,143 @@
+"""What came of an attack, computed from the events and from what the actors see.
+
+Nothing here knows which attack was played or what is expected of it. ``PROMISES`` says what each
+world undertakes to protect and against whom: that is the definition of scope, not of outcome.
+
+Source: attack catalogue, outcome classes and model rules; architecture page, section 2.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from tdxviz.core import evidence as ev
+from tdxviz.core.events import Event
+from tdxviz.core.evidence import Case, Position
+from tdxviz.core.units import World
+
+OutcomeClass = Literal[
+    "impossible",
+    "prevented",
+    "detected",
+    "degraded-to-DoS",
+    "mitigated-by-guest-software",
+    "succeeds-out-of-scope",
+    "succeeds",
+]
+
+PROMISES: dict[World, dict[str, frozenset[Position]]] = {
+    "legacy": {},
+    "li": {
+        "confidentiality": frozenset({"software", "device", "physical"}),
+        "integrity": frozenset({"software", "device"}),
+        "freshness": frozenset({"software", "device"}),
+    },
+    "ci": {
+        "confidentiality": frozenset({"software", "device", "physical"}),
+        "integrity": frozenset({"software", "device", "physical"}),
+        "freshness": frozenset({"software", "device"}),
+    },
+}
+"""World -> property -> attackers against whom the property is promised."""
+
+WORDS: dict[str, tuple[str, str]] = {
+    "impossible": ("NO TARGET", "dash"),
+    "blocked": ("BLOCKED", "shield"),
+    "prevented": ("NO GAIN", "ring"),
+    "detected": ("DETECTED", "check"),
+    "degraded-to-DoS": ("ONLY AVAILABILITY LOST", "power"),
+    "mitigated-by-guest-software": ("THE GUEST'S JOB", "wrench"),
+    "succeeds-out-of-scope": ("NOT TDX'S JOB", "triangle"),
+    "succeeds": ("SUCCEEDED", "cross"),
+}
+"""Class (and ``blocked``, the refused half of ``prevented``) -> word and shape on screen."""
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """What somebody could notice, with the name the architecture gives it."""
+
+    observer: str
+    kind: str
+    name: str
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """``causes`` are indices into the events the verdict was computed from."""
+
+    attack: str
+    world: World
+    outcome: OutcomeClass
+    word: str
+    shape: str
+    sentence: str
+    confidentiality: str
+    integrity: str
+    availability: str
+    freshness: str
+    signals: tuple[Signal, ...]
+    causes: tuple[int, ...]
+    decided_by: str
+
+
+def judge(case: Case, events: Sequence[Event]) -> Verdict:
+    """Weigh the evidence. Confidentiality and integrity come first, then the price."""
+    found = ev.collect(case, events)
+    outcome = _outcome(case, found)
+    key = "blocked" if outcome == "prevented" and found.refused and not found.carried_out else outcome
+    word, shape = WORDS[key]
+    return Verdict(
+        attack=case.attack,
+        world=case.world,
+        outcome=outcome,
+        word=word,
+        shape=shape,
+        sentence=_sentence(case, found, outcome),
+        confidentiality="lost" if found.leaked else "kept",
+        integrity=found.integrity,
+        availability=found.availability,
+        freshness=found.freshness,
+        signals=tuple(Signal(*row) for row in found.signals),
+        causes=tuple(found.causes),
+        decided_by=found.decided_by,
+    )
+
+
+def _outcome(case: Case, found: ev.Evidence) -> OutcomeClass:
+    if case.no_target:
+        return "impossible"
+    lost = [
+        name
+        for name, gone in (
+            ("confidentiality", found.leaked),
+            ("integrity", found.integrity == "lost"),
+            ("freshness", found.freshness == "lost"),
+        )
+        if gone
+    ]
+    if lost:
+        promised = PROMISES[case.world]
+        covered = any(case.position in promised.get(name, ()) for name in lost)
+        return "succeeds" if covered or not promised else "succeeds-out-of-scope"
+    if found.integrity == "detected":
+        return "detected"
+    if found.availability == "lost":
+        return "degraded-to-DoS"
+    return "prevented"
+
+
+def _sentence(case: Case, found: ev.Evidence, outcome: OutcomeClass) -> str:
+    if case.no_target:
+        return case.no_target
+    if found.leaked:
+        return f"The attacker now holds {found.leak_words}."
+    if found.integrity == "lost" or found.freshness == "lost":
+        return f"The guest used {found.victim_words} and nobody was told."
+    if outcome == "detected":
+        return (
+            "The change itself was accepted; the guest's next use of the line failed its check "
+            "and the TD was stopped before it saw a single byte."
+        )
+    if outcome == "degraded-to-DoS":
+        return "Secrets and data hold; the guest no longer runs."
+    return f"The attacker got {found.got_words}; the guest runs on undisturbed."

@@ -1,0 +1,107 @@
+"""The table of actions: names, words, arguments. What they do is in ``deeds_*``."""
+
+import msgspec
+
+from tdxviz.session.actions import Deed
+
+
+class Place(msgspec.Struct, forbid_unknown_fields=True):
+    """``at``: a host-physical address or a name of the guest's (``password``, ``picture+0x140``)."""
+
+    at: int | str
+    size: int = 64
+    keyid: int | str = 0
+    """A number, or ``guest`` for the KeyID of the guest's private memory."""
+
+
+class Write(msgspec.Struct, forbid_unknown_fields=True):
+    """``data``: hex digits; without it ``pattern``, one byte, is repeated ``size`` times."""
+
+    at: int | str
+    data: str = ""
+    pattern: int = 0xCC
+    size: int = 64
+    keyid: int | str = 0
+    how: str = "full-line"
+
+
+class Flip(msgspec.Struct, forbid_unknown_fields=True):
+    at: int | str
+    field: str = "data"
+    bit: int = 0
+
+
+class Resume(msgspec.Struct, forbid_unknown_fields=True):
+    """``until``: a label of the guest program or a linear address; empty runs all ``steps``."""
+
+    until: int | str = ""
+    steps: int = 60_000
+    lp: int = 0
+    trace: bool = True
+
+
+class Touch(msgspec.Struct, forbid_unknown_fields=True):
+    """Run the guest until it has loaded (or stored) a byte of the line at ``at``."""
+
+    at: int | str
+    kind: str = "load"
+    steps: int = 20_000
+    lp: int = 0
+
+
+class Which(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+
+
+class Raw(msgspec.Struct, forbid_unknown_fields=True):
+    """``command``: a command as JSON object, ``{"do": "HostRead", "hpa": ...}``."""
+
+    command: dict[str, object]
+
+
+class Processor(msgspec.Struct, forbid_unknown_fields=True):
+    lp: int = 0
+
+
+class Interrupt(msgspec.Struct, forbid_unknown_fields=True):
+    lp: int = 0
+    vector: int = 0x20
+
+
+HOST = "tdxviz.session.deeds_host"
+GUEST = "tdxviz.session.deeds_guest"
+
+DEEDS: tuple[Deed, ...] = (
+    Deed("resume", "Run the guest", Resume, f"{GUEST}:resume", "guest",
+         tooltip="The host enters the guest and lets it run, until a label if one is given"),
+    Deed("touch", "Run the guest until it uses {at}", Touch, f"{GUEST}:touch", "guest",
+         tooltip="The guest runs until one of its own instructions loads or stores this line"),
+    Deed("attack", "Attack: {id}", Which, f"{GUEST}:attack", "attack",
+         tooltip="Play one attack of the catalogue and judge it by its events"),
+    Deed("interrupt", "Interrupt {vector} on processor {lp}", Interrupt, f"{GUEST}:interrupt",
+         tooltip="A timer fires: the guest stops at its next instruction"),
+    Deed("host.read", "Host reads {at}", Place, f"{HOST}:read",
+         tooltip="Host software loads bytes through its own page table"),
+    Deed("host.write", "Host overwrites {at}", Write, f"{HOST}:write",
+         tooltip="Host software stores bytes through its own page table"),
+    Deed("host.flush", "Host flushes {at}", Place, f"{HOST}:flush",
+         tooltip="CLFLUSH: the host's own copy of the line leaves the cache"),
+    Deed("host.registers", "Host looks at the registers of processor {lp}", Processor,
+         f"{HOST}:registers", tooltip="What did the guest leave behind in the core?"),
+    Deed("evict", "The guest's line {at} leaves the cache", Place, f"{HOST}:evict",
+         tooltip="Cache pressure: from now on memory decides what is read"),
+    Deed("device.read", "Device reads {at}", Place, f"{HOST}:device_read", "device",
+         tooltip="The host maps the page for a network card and tells it to read"),
+    Deed("device.write", "Device overwrites {at}", Write, f"{HOST}:device_write", "device",
+         tooltip="The host maps the page for a network card and tells it to write"),
+    Deed("probe.capture", "Probe records {at}", Place, f"{HOST}:capture", "probe",
+         tooltip="A probe on the memory bus records the line as the chips hold it"),
+    Deed("probe.inject", "Probe replays {at}", Place, f"{HOST}:inject", "probe",
+         tooltip="The probe puts its last recording of this line back"),
+    Deed("probe.flip", "Probe flips bit {bit} of {at}", Flip, f"{HOST}:flip", "probe",
+         tooltip="The probe changes one bit and repairs ECC"),
+    Deed("probe.dump", "Pull the plug and read the chips at {at}", Place, f"{HOST}:dump", "probe",
+         tooltip="Power off, take the DIMM out, read it in another machine"),
+    Deed("command", "One raw command", Raw, f"{HOST}:raw",
+         tooltip="Any command with raw values, for experts"),
+)  # fmt: skip

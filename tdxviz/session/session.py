@@ -1,0 +1,301 @@
+"""Session: the script, its timeline, branches, bookmarks and the file that grows with it."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from tdxviz.core.events import Event
+from tdxviz.core.faults import TdxvizError
+from tdxviz.core.machine import Machine
+from tdxviz.core.units import World
+from tdxviz.core.verdict import Verdict
+from tdxviz.session import journal as j
+from tdxviz.session import lanes, setup
+from tdxviz.session.actions import Action, Script, arguments, expand
+from tdxviz.session.branch import Bookmark, Branch
+from tdxviz.session.moment import Focus, Moment
+from tdxviz.session.reopen import play_lines
+from tdxviz.session.timeline import Entry, Timeline
+
+Unit = Literal["event", "instruction", "action"]
+Listener = Callable[[Entry, Timeline], None]
+
+
+class Session:
+    """``path``: file to which the script is appended as it grows; None keeps it in memory.
+
+    ``index`` is the number of events shown, counted from the end of the setup. After ``act`` the
+    session stands at the end; ``act`` in the past starts a branch and keeps the old one.
+    """
+
+    def __init__(
+        self,
+        world: World = "ci",
+        seed: int = 7,
+        scenario: str = "vault",
+        path: str | Path | None = None,
+    ) -> None:
+        self.world: World = setup.check(world, seed, scenario)
+        self.seed = seed
+        self.scenario = scenario
+        self.index = 0
+        self.bookmarks: list[Bookmark] = []
+        self.branches: list[Branch] = [Branch("main", seed, scenario)]
+        self.branch = 0
+        """Number of the current branch in ``branches``."""
+        self.journal = j.Journal(j.Header(world=self.world, seed=seed, scenario=scenario), path)
+        self.notices: list[str] = []
+        """What the learner should be told: a dropped line, another version's commands."""
+        self.focus = Focus()
+        self.hover: Focus | None = None
+        self.pins: tuple[Focus, ...] = ()
+        self.compare_world: World | None = None
+        self.listeners: list[Listener] = []
+        """Called after every action with its entry and the timeline that holds it."""
+        self._news: tuple[Event, ...] = ()
+        self._left: dict[World, tuple[int, int, int]] = {}
+
+    # --- what there is --------------------------------------------------------------------
+
+    @property
+    def timeline(self) -> Timeline:
+        return self.branches[self.branch].timeline(self.world)
+
+    @property
+    def events(self) -> list[Event]:
+        """Of the current branch and world. Read-only."""
+        return self.timeline.events
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The actions of the current branch as they went. Read-only."""
+        return self.timeline.entries
+
+    @property
+    def actions(self) -> list[Action]:
+        return self.branches[self.branch].actions
+
+    @property
+    def total(self) -> int:
+        return len(self.timeline.events)
+
+    @property
+    def machine(self) -> Machine:
+        """The machine at ``index``. Read-only."""
+        return self.timeline.at(self.index)
+
+    @property
+    def notice(self) -> str:
+        """The newest thing the learner should be told; empty if there is none."""
+        return self.journal.problem or (self.notices[-1] if self.notices else "")
+
+    def lane(self, event: int | Event) -> str:
+        """The lane of an event, by number (exact) or by itself."""
+        if isinstance(event, int):
+            return self.timeline.lanes[event]
+        return lanes.lane(event) or "host"
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Of the newest attack that is finished at ``index``."""
+        done = self.timeline.actions_at(self.index)
+        found = (entry.verdict for entry in reversed(self.entries[:done]) if entry.verdict)
+        return next(found, None)
+
+    @property
+    def moment(self) -> Moment:
+        timeline, index = self.timeline, self.index
+        entry = timeline.entry_at(index)
+        return Moment(
+            machine=timeline.at(index),
+            index=index,
+            total=len(timeline.events),
+            news=self._news,
+            event=timeline.events[index - 1] if index else None,
+            entry=entry,
+            chapter=entry.title if entry else "",
+            verdict=self.verdict,
+            focus=self.focus,
+            hover=self.hover,
+            pins=self.pins,
+            compare=self._compared(),
+        )
+
+    # --- acting ---------------------------------------------------------------------------
+
+    def act(self, action: Action) -> tuple[Event, ...]:
+        """Carry the action out at the present index; returns its events.
+
+        Raises:
+            TdxvizError: no such action, wrong arguments, or it has no meaning now. What was done
+                before the error stays recorded.
+        """
+        arguments(action)
+        return self.play(action, lambda machine: expand(machine, action))
+
+    def play(self, action: Action, script: Callable[[Machine], Script]) -> tuple[Event, ...]:
+        """``act`` with another script than the action's own: a recording of it."""
+        branch, timeline = self._writable()
+        if len(timeline.commands) >= j.MOST_COMMANDS:
+            raise TdxvizError(f"the script is full: it has {j.MOST_COMMANDS} commands")
+        known = len(timeline.entries)
+        try:
+            timeline.perform(action, script(timeline.machine))
+        finally:
+            if len(timeline.entries) > known:
+                self._adopt(branch, timeline)
+        return self._news
+
+    def _writable(self) -> tuple[Branch, Timeline]:
+        """The current branch, or a new one (not yet listed) when standing in the past."""
+        branch = self.branches[self.branch]
+        if self.index < self.total:
+            name = f"branch {len(self.branches)}"
+            branch = branch.fork(name, self.branch, self.world, self.index)
+        return branch, branch.timeline(self.world)
+
+    def _adopt(self, branch: Branch, timeline: Timeline) -> None:
+        """The action went into the timeline: list its branch, and write it down."""
+        if branch is not self.branches[self.branch]:
+            self.branches.append(branch)
+            self.branch = len(self.branches) - 1
+            self.journal.add(j.ForkLine(fork=branch.name, at=branch.fork_index))
+        entry = timeline.entries[-1]
+        branch.actions.append(entry.action)
+        commands = timeline.commands[entry.first_command : entry.end_command]
+        line = j.ActionLine(entry.action.name, entry.action.args, commands)
+        self.journal.add(line)
+        self.index = self.total
+        self._news = tuple(timeline.events[entry.first_event :])
+        for listener in self.listeners:
+            listener(entry, timeline)
+
+    # --- moving in time -------------------------------------------------------------------
+
+    def go_to(self, index: int) -> Moment:
+        """Any index; beyond the ends means the end."""
+        self._move(index, ())
+        return self.moment
+
+    def step(self, unit: Unit = "event", n: int = 1) -> Moment:
+        """``n`` units forward, or back if negative; stops at the ends."""
+        before = self.index
+        after = self._index_after(unit, n)
+        self._move(after, tuple(self.events[before : max(after, before)]))
+        return self.moment
+
+    def _index_after(self, unit: Unit, n: int) -> int:
+        if unit == "event":
+            return self.index + n
+        if unit == "instruction":
+            marks = self.timeline.instructions
+        elif unit == "action":
+            marks = [entry.end_event for entry in self.entries]
+        else:
+            raise TdxvizError(f"there is no step {unit!r}; known: event, instruction, action")
+        if n >= 0:
+            at = bisect_right(marks, self.index) + n - 1
+            return marks[at] if at < len(marks) else self.total
+        at = bisect_left(marks, self.index) + n
+        return marks[at] if at >= 0 else 0
+
+    def _move(self, index: int, news: tuple[Event, ...]) -> None:
+        self.index = min(max(index, 0), self.total)
+        self._news = news
+
+    # --- branches, bookmarks, worlds ------------------------------------------------------
+
+    def switch_branch(self, number: int) -> Moment:
+        """To the end of another branch."""
+        if not 0 <= number < len(self.branches):
+            raise TdxvizError(f"there is no branch {number}; it has 0..{len(self.branches) - 1}")
+        self.branch = number
+        self.journal.add(j.BranchLine(branch=number))
+        return self.go_to(self.total)
+
+    def bookmark(self, name: str) -> Bookmark:
+        """Remember the present index under a name."""
+        mark = Bookmark(name, self.branch, self.world, self.index)
+        self.bookmarks.append(mark)
+        self.journal.add(j.BookmarkLine(bookmark=name, at=self.index))
+        return mark
+
+    def switch_world(self, world: World) -> Moment:
+        """The same actions in another world, standing after the same number of actions."""
+        setup.check(world, self.seed, self.scenario)
+        if world == self.world:
+            return self.moment
+        actions = self.timeline.actions_at(self.index)
+        at_end = self.index == self.total
+        self._left[self.world] = self.branch, actions, self.index
+        self.world = world
+        self.journal.add(j.WorldLine(world=world))
+        return self.go_to(self._landing(actions, at_end))
+
+    def _landing(self, actions: int, at_end: bool) -> int:
+        """Where to stand in the world just entered: as it was left, if nothing happened since."""
+        branch, then, index = self._left.get(self.world, (-1, -1, 0))
+        if branch == self.branch and then == actions:
+            return index
+        return self.total if at_end else end_of_action(self.timeline, actions)
+
+    def set_compare(self, world: World | None) -> Moment:
+        """Show the machine of another world beside this one in every moment."""
+        self.compare_world = world
+        return self.moment
+
+    def _compared(self) -> Machine | None:
+        if self.compare_world is None or self.compare_world == self.world:
+            return None
+        other = self.branches[self.branch].timeline(self.compare_world)
+        if self.index == self.total:
+            return other.machine
+        return other.at(end_of_action(other, self.timeline.actions_at(self.index)))
+
+    def compare_with(self, world: World) -> "Session":
+        """A second session that played the same actions up to here in another world; not saved."""
+        twin = Session(world, self.seed, self.scenario)
+        at_end = self.index == self.total
+        done = len(self.actions) if at_end else self.timeline.actions_at(self.index)
+        twin.branches[0].actions = self.actions[:done]
+        twin.go_to(twin.total)
+        return twin
+
+    # --- files ----------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the whole script with all branches. Raises TdxvizError if that fails."""
+        place = b"" if self.index == self.total else j.place(self.index)
+        j.write_file(path, self.journal.text() + place)
+
+    @classmethod
+    def open(
+        cls, path: str | Path, autosave: str | Path | None = None, go_on: bool = False
+    ) -> "Session":
+        """Play a saved script again. The file itself is not written to unless ``go_on``.
+
+        Raises:
+            TdxvizError: ``file:line: what is wrong``.
+        """
+        header, lines, notice = j.parse(j.read(path), Path(path).name)
+        session = cls(header.world, header.seed, header.scenario)
+        for _ in play_lines(session, lines, Path(path).name):
+            pass
+        if notice:
+            session.notices.append(notice)
+        if go_on:
+            session.journal.go_on_in(Path(path))
+        elif autosave is not None:
+            session.journal.path = Path(autosave)
+        return session
+
+    def close(self) -> None:
+        self.journal.close()
+
+
+def end_of_action(timeline: Timeline, actions: int) -> int:
+    """The index after that many actions."""
+    if actions <= 0 or not timeline.entries:
+        return 0
+    return timeline.entries[min(actions, len(timeline.entries)) - 1].end_event

@@ -1,0 +1,35 @@
+"""Machines that are ready to be attacked. Setting one up is the cached prefix of every session."""
+
+from functools import lru_cache
+from typing import cast
+
+from tdxviz.core.drive import drive
+from tdxviz.core.faults import TdxvizError
+from tdxviz.core.host import boot
+from tdxviz.core.machine import Machine
+from tdxviz.core.nearest import did_you_mean
+from tdxviz.core.units import WORLDS, World
+
+SCENARIOS = ("vault", "empty")
+"""``vault``: platform up, guest built and run until it is ready. ``empty``: after reset."""
+BIGGEST_SEED = (1 << 63) - 1
+
+
+def check(world: str, seed: int, scenario: str) -> World:
+    """Raises TdxvizError with the nearest right name."""
+    if world not in WORLDS:
+        raise TdxvizError(f"there is no world {world!r}; {did_you_mean(world, WORLDS)}")
+    if scenario not in SCENARIOS:
+        raise TdxvizError(f"there is no scenario {scenario!r}; {did_you_mean(scenario, SCENARIOS)}")
+    if not 0 <= seed <= BIGGEST_SEED:
+        raise TdxvizError(f"seed {seed} must be 0..{BIGGEST_SEED}")
+    return cast(World, world)
+
+
+@lru_cache(maxsize=8)
+def prepared(world: World, seed: int, scenario: str) -> Machine:
+    """The machine at index 0 of a timeline. Shared: copy it, never change it."""
+    machine = Machine(world, seed)
+    if scenario == "vault":
+        drive(machine, boot.setup(machine))
+    return machine

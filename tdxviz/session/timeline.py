@@ -1,0 +1,229 @@
+"""One world's recording: actions, the commands they became, the events these made.
+
+Events are counted from 0; an *index* is a number of events shown, so index ``i + 1`` is right
+after event ``i``. A command that makes no events belongs to the index at which it was given.
+"""
+
+from bisect import bisect_right
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from tdxviz.core.commands import Command, RunGuest
+from tdxviz.core.events import Event, InstructionRetired
+from tdxviz.core.machine import Machine
+from tdxviz.core.verdict import Verdict
+from tdxviz.session.actions import Action, describe
+from tdxviz.session.checkpoints import Checkpoints
+from tdxviz.session.lanes import Lanes
+
+TRACED_CHUNK = 64
+"""A traced run is recorded in pieces of this many instructions, so that a jump replays little."""
+SILENT_CHUNK = 4096
+SILENT_STEPS_PER_EVENT = 16
+"""An instruction without trace replays about this much faster than one event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One action as it went. Commands and events are half-open ranges on the timeline."""
+
+    action: Action
+    first_command: int
+    end_command: int
+    first_event: int
+    end_event: int
+    verdict: Verdict | None = None
+    partial: bool = False
+    """Only its beginning was kept: somebody acted in the middle of it."""
+    problem: str = ""
+    """Why the action could not be carried out (to the end)."""
+
+    @property
+    def title(self) -> str:
+        return describe(self.action)
+
+
+class Timeline:
+    """Grows at its end only; ``at(index)`` looks back by replay from the nearest checkpoint."""
+
+    def __init__(self, base: Machine) -> None:
+        self.machine = base.copy()
+        self.commands: list[Command] = []
+        self.starts: list[int] = []
+        """Event index at which each command began."""
+        self.events: list[Event] = []
+        self.lanes: list[str] = []
+        self.entries: list[Entry] = []
+        self.instructions: list[int] = []
+        """Indices right after a retired instruction, ascending."""
+        self._naming = Lanes()
+        self._checkpoints = Checkpoints(base.copy())
+        self._roving: tuple[int, Machine] | None = None
+
+    # --- growing --------------------------------------------------------------------------
+
+    def perform(
+        self, action: Action, script: Generator[Command, tuple[Event, ...], Verdict | None]
+    ) -> Entry:
+        """Carry out an action. A ``TdxvizError`` of the script leaves what was done recorded."""
+        first_command, first_event = len(self.commands), len(self.events)
+        verdict: Verdict | None = None
+        try:
+            command = next(script)
+            while True:
+                command = script.send(self.run(command))
+        except StopIteration as end:
+            verdict = end.value
+        finally:
+            if len(self.commands) > first_command or verdict is not None:
+                self._close(action, first_command, first_event, verdict)
+        if len(self.commands) == first_command and verdict is None:
+            self._close(action, first_command, first_event, None)
+        return self.entries[-1]
+
+    def give_up(self, action: Action, problem: str) -> None:
+        """Record that an action has no meaning here, so that later ones keep their numbers."""
+        here, now = len(self.commands), len(self.events)
+        self.entries.append(Entry(action, here, here, now, now, problem=problem))
+
+    def _close(
+        self, action: Action, command: int, event: int, verdict: Verdict | None
+    ) -> None:
+        if verdict is not None:
+            causes = tuple(event + cause for cause in verdict.causes)
+            verdict = msgspec.structs.replace(verdict, causes=causes)
+        end = len(self.commands), len(self.events)
+        self.entries.append(Entry(action, command, end[0], event, end[1], verdict))
+
+    def run(self, command: Command) -> tuple[Event, ...]:
+        """Do one command; long guest runs are recorded as several short ones."""
+        if not isinstance(command, RunGuest):
+            return self.record(command)
+        chunk = TRACED_CHUNK if command.trace else SILENT_CHUNK
+        if command.steps <= chunk:
+            return self.record(command)
+        news: list[Event] = []
+        left = command.steps
+        while left > 0:
+            part = min(left, chunk)
+            news += self.record(msgspec.structs.replace(command, steps=part))
+            left -= part
+            lp = self.machine.platform.lps[command.lp]
+            if lp.mode == "host" or lp.cpu.rip == command.until:
+                break
+        return tuple(news)
+
+    def record(self, command: Command) -> tuple[Event, ...]:
+        """Do exactly this command at the end of the timeline."""
+        events = self.machine.do(command)
+        start = len(self.events)
+        self.commands.append(command)
+        self.starts.append(start)
+        self.events += events
+        self.lanes += self._naming.of(command, events)
+        for number, event in enumerate(events, start + 1):
+            if type(event) is InstructionRetired:
+                self.instructions.append(number)
+        self._checkpoints.consider(len(self.commands), self.machine, cost(command, len(events)))
+        return events
+
+    # --- looking back ---------------------------------------------------------------------
+
+    def command_at(self, index: int) -> int:
+        """How many commands are complete at this index."""
+        if index >= len(self.events):
+            return len(self.commands)
+        return max(bisect_right(self.starts, index) - 1, 0)
+
+    def at(self, index: int) -> Machine:
+        """The machine after ``index`` events. Read-only: it may be the live one."""
+        done = self.command_at(index)
+        if done == len(self.commands):
+            return self.machine
+        machine = self._after(done)
+        rest = index - self.starts[done]
+        if rest > 0:
+            machine = machine.copy()
+            machine.do(self.commands[done], stop_after=rest)
+        return machine
+
+    def _after(self, commands: int) -> Machine:
+        """A machine after that many commands: from the nearest copy, by replay."""
+        if commands == len(self.commands):
+            return self.machine
+        number, machine = self._checkpoints.nearest(commands)
+        if self._roving is not None and number < self._roving[0] <= commands:
+            number, machine = self._roving
+        if number < commands:
+            machine = machine.copy()
+            for command in self.commands[number:commands]:
+                machine.do(command)
+            self._roving = commands, machine
+        return machine
+
+    def entry_at(self, index: int) -> Entry | None:
+        """The action to which the last event shown belongs."""
+        number = self.actions_at(index)
+        if number < len(self.entries) and self.entries[number].first_event < index:
+            return self.entries[number]
+        return self.entries[number - 1] if number else None
+
+    def actions_at(self, index: int) -> int:
+        """How many actions are complete at this index."""
+        return bisect_right(self.entries, index, key=lambda entry: entry.end_event)
+
+    # --- branching ------------------------------------------------------------------------
+
+    def fork(self, index: int) -> "Timeline":
+        """A timeline with the same past up to ``index``.
+
+        Nobody can act in the middle of an instruction or of a call: what has begun is completed
+        first, so the new past may be a few events longer than ``index``.
+        """
+        done = self.command_at(index)
+        twin = object.__new__(Timeline)
+        twin.machine = self._after(done).copy()
+        twin.commands, twin.starts = self.commands[:done], self.starts[:done]
+        kept = self.starts[done] if done < len(self.starts) else len(self.events)
+        twin.events, twin.lanes = self.events[:kept], self.lanes[:kept]
+        twin.instructions = self.instructions[: bisect_right(self.instructions, kept)]
+        twin.entries = [entry for entry in self.entries if entry.end_command <= done]
+        twin._naming = self._naming.copy()
+        twin._checkpoints = self._checkpoints.until(done)
+        twin._roving = None
+        if kept < index:
+            twin.record(self._completed(done, index - kept))
+        twin._keep_half_done(self.entries)
+        return twin
+
+    def _completed(self, number: int, events: int) -> Command:
+        """The shortest form of command ``number`` that makes its first ``events`` events."""
+        command = self.commands[number]
+        if not isinstance(command, RunGuest):
+            return command
+        wanted = self.events[self.starts[number] : self.starts[number] + events]
+        retired = sum(type(event) is InstructionRetired for event in wanted)
+        for steps in range(max(retired, 1), command.steps):
+            shorter = msgspec.structs.replace(command, steps=steps)
+            made = self._after(number).copy().do(shorter)
+            if len(made) >= events and list(made[:events]) == wanted:
+                return shorter
+        return command
+
+    def _keep_half_done(self, old: list[Entry]) -> None:
+        here = len(self.entries)
+        if here == len(old) or old[here].first_command >= len(self.commands):
+            return
+        end = len(self.commands), len(self.events)
+        partial = end[0] < old[here].end_command
+        cut = replace(old[here], end_command=end[0], end_event=end[1], partial=partial)
+        self.entries.append(replace(cut, verdict=None) if partial else cut)
+
+
+def cost(command: Command, events: int) -> int:
+    """What replaying a command costs, counted in events."""
+    if isinstance(command, RunGuest) and not command.trace:
+        return events + command.steps // SILENT_STEPS_PER_EVENT
+    return events + 1

@@ -1,0 +1,90 @@
+"""The questions the stage and the eyes put to a moment's machine, answered once per moment.
+
+The core is imported when the first question is asked, so that these modules cost nothing at
+start-up. Tests hand in an object with the same methods and hand-made answers.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from tdxviz.core.units import PAGE, Gpa, Hpa
+
+SECRET = 0x413540
+"""The vault's password line: what the picture is about until something else is chosen."""
+PICTURE = 0x414000
+"""The page in which the vault keeps its 64 by 64 picture."""
+
+
+class Ask:
+    """Read-only; remembers answers, so a repaint asks nothing twice."""
+
+    def __init__(self, machine: Any) -> None:
+        self.machine = machine
+        self._known: dict[tuple[Any, ...], Any] = {}
+
+    @property
+    def world(self) -> str:
+        return self.machine.world
+
+    def _once(self, key: tuple[Any, ...], question: Callable[[], Any]) -> Any:
+        if key not in self._known:
+            self._known[key] = question()
+        return self._known[key]
+
+    def line(self, hpa: Hpa) -> Any:
+        """``peek.LineDetail`` of the line at ``hpa``."""
+        from tdxviz.core import peek
+
+        return self._once(("line", hpa), lambda: peek.line_detail(self.machine, hpa))
+
+    def page(self, hpa: Hpa) -> Any:
+        """``peek.PageInfo`` of the page that holds ``hpa``."""
+        from tdxviz.core import peek
+
+        page = hpa - hpa % PAGE
+        return self._once(("page", page), lambda: peek.page_info(self.machine, page))
+
+    def tlb(self, lp: int = 0) -> Any:
+        from tdxviz.core import peek
+
+        return self._once(("tlb", lp), lambda: peek.tlb(self.machine, lp))
+
+    def walk(self, gpa: Gpa) -> Any:
+        from tdxviz.core import peek
+
+        return self._once(("walk", gpa), lambda: peek.walk(self.machine, gpa))
+
+    def vcpu(self) -> Any:
+        from tdxviz.core import peek
+
+        return self._once(("vcpu",), lambda: peek.vcpu(self.machine))
+
+    def disassembly(self, count: int = 6) -> Any:
+        from tdxviz.core import peek
+
+        return self._once(("code", count), lambda: peek.disassembly(self.machine, count))
+
+    def key_rows(self) -> Any:
+        from tdxviz.core import peek
+
+        return self._once(("keys",), lambda: peek.keys(self.machine))
+
+    def seen(self, actor: str, hpa: Hpa, size: int) -> Any:
+        """``observe.Seen``."""
+        from tdxviz.core.observe import observe
+
+        return self._once(
+            ("seen", actor, hpa, size), lambda: observe(self.machine, actor, hpa, size)
+        )
+
+    def palette(self) -> tuple[int, ...]:
+        """Colours of the guest's picture, 0xRRGGBB each."""
+        from tdxviz.core import peek
+
+        return peek.palette()
+
+    def actors(self) -> tuple[str, ...]:
+        """Everybody who can look, guests first."""
+        from tdxviz.core.observe import actors
+
+        return self._once(("actors",), lambda: actors(self.machine))

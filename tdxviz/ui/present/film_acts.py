@@ -1,0 +1,276 @@
+"""Stills of everything that is not a guest's memory access: host, device, probe, module, borders."""
+
+from functools import singledispatch
+
+from tdxviz.core import events as e
+from tdxviz.core.units import is_private
+from tdxviz.ui.present.film_parts import RULES, STOPS, Cutter
+from tdxviz.ui.present.hexes import actor_title, bare, hex_bytes, spaced
+
+SUCCESS_CLASS = 1 << 63
+"""Set in a completion status that reports an error."""
+
+
+def take(cutter: Cutter, event: e.Event) -> bool:
+    """Add the event's still. False: nothing to show."""
+    return _take(event, cutter)
+
+
+@singledispatch
+def _take(event: e.Event, cutter: Cutter) -> bool:
+    return False
+
+
+# --- host software ----------------------------------------------------------------------------
+
+
+@_take.register
+def _(event: e.HostLoaded, cutter: Cutter) -> bool:
+    size = len(event.data)
+    cutter.begin("host", "host", f"Host software loads {size} bytes at {spaced(event.hpa)}, "
+                 f"KeyID {event.keyid:#x}")  # fmt: skip
+    cutter.aim(event.hpa, event.keyid)
+    words = RULES.get(event.rule, event.rule)
+    if event.rule in STOPS:
+        cutter.refuse(words)
+    cutter.still("deliver", "use", f"The host gets {hex_bytes(event.data, 8)}: {words}.",
+                 host_core(event.lp), data=event.data, plain=True)  # fmt: skip
+    return True
+
+
+@_take.register
+def _(event: e.HostStored, cutter: Cutter) -> bool:
+    cutter.begin("host", "host", f"Host software stores {len(event.data)} bytes at "
+                 f"{spaced(event.hpa)}, {event.how}")  # fmt: skip
+    cutter.aim(event.hpa, event.keyid)
+    cutter.still("store", "store", "The store is accepted: writes are never checked.",
+                 "dram" if event.how != "ordinary" else "cache", data=event.data, plain=True)  # fmt: skip
+    return True
+
+
+@_take.register
+def _(event: e.HostFaulted, cutter: Cutter) -> bool:
+    cutter.begin("host", "host", f"Host software touches {spaced(event.hpa)}, KeyID {event.keyid:#x}")
+    cutter.aim(event.hpa, event.keyid)
+    cutter.refuse(event.detail or event.fault)
+    cutter.still("refused", event.fault, f"{event.fault}: {event.detail}.", host_core(event.lp),
+                 refused=True)  # fmt: skip
+    return True
+
+
+@_take.register
+def _(event: e.HostRegistersRead, cutter: Cutter) -> bool:
+    cutter.begin("host", "host", "Host software looks at the registers it finds")
+    live = sum(1 for value in event.gprs if value)
+    cutter.still("registers", "read registers", f"{live} of 16 registers are not zero.",
+                 host_core(event.lp), short="registers")  # fmt: skip
+    return True
+
+
+def host_core(lp: int) -> str:
+    """The box of a logical processor: the picture has two cores, 0 and all others."""
+    return "core0" if lp == 0 else "core1"
+
+
+# --- devices ----------------------------------------------------------------------------------
+
+
+@_take.register
+def _(event: e.DmaMapped, cutter: Cutter) -> bool:
+    cutter.begin("device", "device", f"Host maps device page {event.iova:#x} to {spaced(event.hpa)}")
+    cutter.aim(event.hpa, event.keyid)
+    cutter.still("map", "map", f"The host's IOMMU table, KeyID {event.keyid:#x}.", "iommu")
+    return True
+
+
+@_take.register
+def _(event: e.DmaLoaded, cutter: Cutter) -> bool:
+    cutter.begin("device", "device", f"Device reads {len(event.data)} bytes at {spaced(event.hpa)}")
+    cutter.aim(event.hpa, event.keyid)
+    words = RULES.get(event.rule, event.rule)
+    if event.rule in STOPS:
+        cutter.refuse(words)
+    cutter.still("deliver", "use", f"The device gets {hex_bytes(event.data, 8)}: {words}.",
+                 "device", data=event.data, plain=True)  # fmt: skip
+    return True
+
+
+@_take.register
+def _(event: e.DmaStored, cutter: Cutter) -> bool:
+    cutter.begin("device", "device", f"Device writes {len(event.data)} bytes at {spaced(event.hpa)}")
+    cutter.aim(event.hpa, event.keyid)
+    cutter.still("store", "store", "The write is accepted: writes are never checked.", "dram",
+                 data=event.data, plain=True)  # fmt: skip
+    return True
+
+
+@_take.register
+def _(event: e.IommuFaulted, cutter: Cutter) -> bool:
+    cutter.begin("device", "device", f"Device touches {spaced(event.hpa)}, KeyID {event.keyid:#x}")
+    cutter.aim(event.hpa, event.keyid)
+    cutter.refuse(event.reason)
+    cutter.still("refused", "IOMMU fault", f"The IOMMU aborts: {event.reason}.", "iommu",
+                 refused=True)  # fmt: skip
+    return True
+
+
+# --- people with a probe ----------------------------------------------------------------------
+
+
+@_take.register
+def _(event: e.BusCaptured, cutter: Cutter) -> bool:
+    cutter.begin("probe", "probe", f"The probe records line {bare(event.hpa)}")
+    cutter.aim(event.hpa)
+    cutter.still("capture", "record the line", f"It copies {hex_bytes(event.cipher, 4)} and the metadata.",
+                 "probe", short="record", data=event.cipher)  # fmt: skip
+    return True
+
+
+@_take.register
+def _(event: e.BusInjected, cutter: Cutter) -> bool:
+    cutter.begin("probe", "probe", f"The probe puts an old line back at {bare(event.hpa)}")
+    cutter.aim(event.hpa)
+    cutter.still("inject", "put it back", f"The chips hold {hex_bytes(event.cipher, 4)} again.", "dram",
+                 short="inject", data=event.cipher)  # fmt: skip
+    return True
+
+
+@_take.register
+def _(event: e.BitFlipped, cutter: Cutter) -> bool:
+    cutter.begin("probe", "probe", f"The probe flips bit {event.bit} of the {event.field} of line "
+                 f"{bare(event.hpa)}")  # fmt: skip
+    cutter.aim(event.hpa)
+    cutter.still("inject", "flip a bit", "Memory never complains about a write.", "dram", short="flip")
+    return True
+
+
+@_take.register
+def _(event: e.DimmDumped, cutter: Cutter) -> bool:
+    cutter.begin("probe", "probe", f"Power off: the DIMM is read elsewhere, from {spaced(event.hpa)}")
+    cutter.aim(event.hpa)
+    cutter.still("capture", "dump the DIMM", f"The dump begins {hex_bytes(event.data, 8)}; keys are gone.",
+                 "probe", short="dump", data=event.data)  # fmt: skip
+    return True
+
+
+@_take.register
+def _(event: e.CommandRefused, cutter: Cutter) -> bool:
+    cutter.begin("other", "host", f"{event.command} has no meaning now")
+    cutter.refuse(event.reason)
+    cutter.still("refused", "nothing happens", event.reason, "core1", refused=True)
+    return True
+
+
+# --- the TDX module and the border of a guest ----------------------------------------------------
+
+
+@_take.register
+def _(event: e.LeafReturned, cutter: Cutter) -> bool:
+    host = event.side == "host"
+    core = host_core(event.lp) if host else "core0"
+    if not cutter.title:
+        cutter.begin("leaf", "host" if host else "td-a", f"{event.name} on core {max(event.lp, 0)}")
+    bad = bool(event.status & SUCCESS_CLASS) and bool(event.reason)
+    if bad:
+        cutter.refuse(event.reason)
+    text = f"Status {event.status:#018x}: {event.reason}" if bad else f"RAX = {event.status:#x}."
+    cutter.still("return", event.name, text, core, short="return", refused=bad)
+    return True
+
+
+@_take.register
+def _(event: e.SeamcallFailed, cutter: Cutter) -> bool:
+    cutter.begin("leaf", "host", "SEAMCALL fails")
+    cutter.refuse(event.how)
+    cutter.still("refused", event.how, f"SEAMCALL: {event.how}.", host_core(event.lp), refused=True)
+    return True
+
+
+@_take.register
+def _(event: e.TdEntered, cutter: Cutter) -> bool:
+    cutter.begin("border", event.td, f"{actor_title(event.td)} vCPU {event.vcpu} is entered")
+    cutter.still("enter", "enter", "The module loads the registers from encrypted TDVPS pages.",
+                 "core0")  # fmt: skip
+    return True
+
+
+@_take.register
+def _(event: e.VmEntered, cutter: Cutter) -> bool:
+    cutter.begin("border", event.vm, f"{actor_title(event.vm)} is entered")
+    cutter.still("enter", "enter", "Registers stay as the host left them.", "core0")
+    return True
+
+
+@_take.register
+def _(event: e.VmExited, cutter: Cutter) -> bool:
+    cutter.begin("border", event.vm, f"{actor_title(event.vm)} stops: {event.why}")
+    cutter.still("exit", "exit", "All guest registers are left for the host to read.", "core0")
+    return True
+
+
+@_take.register
+def _(event: e.StateSaved, cutter: Cutter) -> bool:
+    cutter.begin("border", event.td, f"{actor_title(event.td)} leaves core {max(event.lp, 0)}")
+    cutter.still("save", "save state", f"The vCPU goes into TDVPS at {bare(event.hpa)}, encrypted.",
+                 "module", short="save")  # fmt: skip
+    return True
+
+
+@_take.register
+def _(event: e.RegistersScrubbed, cutter: Cutter) -> bool:
+    kept = ", ".join(event.exposed) or "nothing"
+    cutter.still("scrub", "scrub registers", f"The host will find {kept}; all else is zero.",
+                 "module", short="scrub")  # fmt: skip
+    return True
+
+
+@_take.register
+def _(event: e.TdExited, cutter: Cutter) -> bool:
+    cutter.still("exit", "exit", f"{actor_title(event.td)} stops: {event.why}.", "core0")
+    return True
+
+
+@_take.register
+def _(event: e.TdBecameFatal, cutter: Cutter) -> bool:
+    cutter.refuse(event.why)
+    cutter.still("refused", "TD is dead", f"{actor_title(event.td)} is fatal: {event.why}.", "module",
+                 short="dead", refused=True)  # fmt: skip
+    return True
+
+
+@_take.register
+def _(event: e.SeptEntryChanged, cutter: Cutter) -> bool:
+    cutter.still("sept", "Secure EPT", f"{spaced(event.gpa)}: {event.before} becomes {event.after}.",
+                 "module", short="SEPT")  # fmt: skip
+    return True
+
+
+@_take.register
+def _(event: e.PamtChanged, cutter: Cutter) -> bool:
+    cutter.still("pamt", "PAMT", f"Page {bare(event.hpa)}: {event.before} becomes {event.after}.",
+                 "module")  # fmt: skip
+    return True
+
+
+@_take.register
+def _(event: e.VeInjected, cutter: Cutter) -> bool:
+    cutter.begin("border", event.td, f"#VE for {actor_title(event.td)}")
+    cutter.still("act", "#VE", f"{event.why}.", "module")
+    return True
+
+
+@_take.register
+def _(event: e.ExceptionDelivered, cutter: Cutter) -> bool:
+    cutter.kind, cutter.actor = cutter.kind if cutter.title else "border", event.actor
+    cutter.title = cutter.title or f"{actor_title(event.actor)} takes exception {event.vector}"
+    cutter.refuse(event.why or f"exception {event.vector}")
+    cutter.still("refused", f"exception {event.vector}", event.why or "Its own handler runs next.",
+                 "core0", short="fault", refused=True)  # fmt: skip
+    return True
+
+
+@_take.register
+def _(event: e.KeyConfigured, cutter: Cutter) -> bool:
+    side = "private" if is_private(event.hkid) else "shared"
+    cutter.still("key", "new key", f"A random key for {side} KeyID {event.hkid:#x}.", "engine")
+    return True

@@ -1,0 +1,162 @@
+"""The boxes of the stage that hold lines: cache, memory engine, DRAM, and who looks at DRAM."""
+
+from typing import Any
+
+from tdxviz.core.units import LINE, PAGE, Hpa, is_private, line_of, page_of
+from tdxviz.ui.present.film_parts import Film
+from tdxviz.ui.present.hexes import bare, hex_bytes, readable
+from tdxviz.ui.present.stage_parts import Box, DramRow, Words
+
+AROUND = 2
+"""DRAM lines shown on each side of the one in question."""
+
+
+def cache(ask: Any, hpa: Hpa, film: Film | None, still: int) -> Box:
+    """The aliases of the line that the cache holds, one per KeyID, and what this access found."""
+    detail = ask.line(hpa)
+    lines: list[Words] = []
+    for keyid, dirty in detail.cached[:2]:
+        seen = detail.td if is_private(keyid) or ask.world == "legacy" else detail.host
+        text = readable(seen.data or b"", 8) or hex_bytes(seen.data or b"", 3).removesuffix(" …")
+        lines.append(Words(f"{bare(hpa)}·{keyid:02x} {text}{' dirty' if dirty else ''}", "accent", True))
+    if not lines:
+        lines.append(Words(f"{bare(hpa)} is not here", mono=True))
+    if len(detail.cached) > 1:
+        lines.append(Words("two KeyIDs, two copies: no coherence", "bad"))
+    lines.append(Words(_cache_words(film, still), "secondary"))
+    return Box("cache", "Cache, tagged by KeyID" if ask.world != "legacy" else "Cache", tuple(lines),
+               view="line", short="Cache by KeyID", tip="Plaintext lines inside the package. Enter: this line")  # fmt: skip
+
+
+def _cache_words(film: Film | None, still: int) -> str:
+    phases = [s.phase for s in film.stills[: still + 1]] if film else []
+    if "hit" in phases:
+        return "hit: memory is not asked"
+    if "fill" in phases:
+        return "miss → filled"
+    return "miss → ask the engine" if "engine" in phases else "plaintext, 64 bytes a line"
+
+
+# --- the memory-encryption engine -----------------------------------------------------------------
+
+
+def engine(ask: Any, hpa: Hpa, film: Film | None, still: int) -> Box:
+    """Key, MAC and owner bit as the memory controller would judge them for this access."""
+    if ask.world == "legacy":
+        lines = (Words("no memory encryption", "bad"), Words("bytes go to the chips as they are"))
+        return Box("engine", "Memory controller", lines, view="line",
+                   tip="Nothing is encrypted or checked. Enter: this line")  # fmt: skip
+    detail = ask.line(hpa)
+    keyid = _keyid(ask, film)
+    stopped = film is not None and any(
+        s.refused and s.phase == "check" for s in film.stills[: still + 1]
+    )
+    return Box(
+        id="engine",
+        title="Memory encryption engine",
+        short="Encryption engine",
+        lines=(_owner_words(detail.owner_bit, keyid), _mac_words(ask, detail, keyid),
+               Words(f"AES-XTS, tweak = address {bare(hpa)}", "secondary", short="AES-XTS, tweak = address")),
+        tone="outside" if stopped else "inside",
+        view="line",
+        chip=f"key {keyid:#04x}, never leaves" if _has_key(ask, keyid) else "no key",
+        tip="Encrypts, decrypts and checks every line that crosses the boundary. Enter: this line",
+        refused=stopped,
+    )  # fmt: skip
+
+
+def _keyid(ask: Any, film: Film | None) -> int:
+    if film and film.keyid is not None:
+        return film.keyid
+    return next((row.hkid for row in ask.key_rows() if row.owner == "td-a" or row.owner == "A"), 0)
+
+
+def _has_key(ask: Any, keyid: int) -> bool:
+    rows = ask.key_rows()
+    return any(row.hkid == keyid and row.configured for row in rows) or (keyid == 0 and bool(rows))
+
+
+def _owner_words(owner_bit: bool, keyid: int) -> Words:
+    bit = int(owner_bit)
+    if is_private(keyid):
+        return Words(f"TD-owner bit {bit} {'✔' if bit else '✕ poison'}", "text" if bit else "bad")
+    answer = "zeros" if bit else "data"
+    return Words(f"TD-owner bit {bit}, KeyID {keyid} → {answer}", short=f"owner bit {bit} → {answer}")
+
+
+def _mac_words(ask: Any, detail: Any, keyid: int) -> Words:
+    if ask.world == "li":
+        return Words("no MAC: logical integrity")
+    if not is_private(keyid):
+        return Words("MAC not checked for a shared KeyID", "secondary", short="shared KeyID: no MAC check")
+    if detail.mac_stored is None or detail.mac_expected is None:
+        return Words("MAC: no key to check it with", "secondary")
+    same = detail.mac_stored == detail.mac_expected
+    sign = "=" if same else "≠"
+    mark = "✔" if same else "✕"
+    return Words(f"MAC {detail.mac_stored:07x} {sign} {detail.mac_expected:07x} {mark}",
+                 "text" if same else "bad", True, f"MAC {detail.mac_stored:07x} {mark}")  # fmt: skip
+
+
+# --- outside --------------------------------------------------------------------------------------
+
+
+def device(ask: Any, hpa: Hpa) -> Box:
+    """A device behind the IOMMU, reading with KeyID 0."""
+    return _onlooker(ask, "device", "Device (DMA)", ask.line(hpa).device, "device")
+
+
+def probe(ask: Any, hpa: Hpa) -> Box:
+    """A probe on the memory bus or on the DIMM."""
+    return _onlooker(ask, "probe", "Probe on the bus", ask.line(hpa).probe, "outside")
+
+
+SHORT_REASONS = {
+    "zeros": "zeros: owner bit is 1",
+    "noise": "ciphertext only",
+    "poison": "poisoned line",
+    "refused": "gets nothing",
+    "readable": "reads it in plain text",
+}
+
+
+SHORTER = {"zeros": "owner bit is 1", "noise": "ciphertext", "readable": "plain text"}
+
+
+def _onlooker(ask: Any, box: str, title: str, seen: Any, tone: str) -> Box:
+    sees = f"sees {hex_bytes(seen.data, 4).removesuffix(' …')}" if seen.data else "sees nothing"
+    role = "bad" if seen.kind == "readable" and any(seen.data or b"") else "secondary"
+    words = SHORT_REASONS.get(seen.kind, seen.reason)
+    if seen.kind == "readable" and ask.world != "legacy":
+        words = "not a private line"
+    brief = f"sees {hex_bytes(seen.data, 3).removesuffix(' …')}" if seen.data else sees
+    short = SHORTER.get(seen.kind, words)
+    return Box(box, title, (Words(sees, mono=True, short=brief), Words(words, role, short=short)), tone, view="eyes",
+               tip=f"{seen.reason}. Enter: who sees what")  # fmt: skip
+
+
+def dram(ask: Any) -> Box:
+    """Heading and footing of the memory chips; the lines are ``rows``."""
+    words = "what the chips hold is noise without the key"
+    role = "secondary"
+    if ask.world == "legacy":
+        words, role = "what the chips hold is the data itself", "bad"
+    return Box("dram", "DRAM", (Words(words, role),), view="page",
+               tip="What the memory chips hold. Enter: the whole page")  # fmt: skip
+
+
+def rows(ask: Any, hpa: Hpa) -> tuple[DramRow, ...]:
+    """Five lines of one page around ``hpa``, as the chips hold them."""
+    line, page = line_of(hpa), page_of(hpa)
+    lowest = max(page, min(line - AROUND * LINE, page + PAGE - (2 * AROUND + 1) * LINE))
+    owner = ask.page(hpa).owner
+    found = []
+    for at in range(lowest, lowest + (2 * AROUND + 1) * LINE, LINE):
+        detail = ask.line(at)
+        mac = "" if detail.mac_stored is None else f"{detail.mac_stored:07x}"
+        found.append(
+            DramRow(at, detail.cipher, detail.owner_bit, mac, owner, at == line, detail.poison)
+        )
+    return tuple(found)
+
+

@@ -1,0 +1,95 @@
+"""The verdict banner in plain values. The judgement itself is made in the core, from events."""
+
+from dataclasses import dataclass
+from typing import Any
+
+BANDS = {
+    "dash": "#59616E",
+    "shield": "#5B4BB7",
+    "ring": "#4A5568",
+    "check": "#0B6E4F",
+    "power": "#8C3A6B",
+    "wrench": "#1B6A86",
+    "triangle": "#8A5A00",
+    "cross": "#B00020",
+}
+"""Shape -> band, the same in all themes; white text on each is at least 5:1."""
+
+PROPERTIES = ("confidentiality", "integrity", "availability", "freshness")
+ROLES = {"kept": "good", "lost": "bad", "detected": "warn", "ended": "warn"}
+
+
+@dataclass(frozen=True)
+class Property:
+    name: str
+    state: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Banner:
+    """``shape`` empty: no attack yet."""
+
+    word: str
+    shape: str
+    band: str
+    sentence: str
+    properties: tuple[Property, ...] = ()
+    decided_by: str = ""
+    signals: str = ""
+    why: str = ""
+    causes: tuple[int, ...] = ()
+    """Event numbers of the timeline, from 0."""
+
+
+NEUTRAL = Banner(
+    "No attack yet", "", "#59616E",
+    "The verdict on an attack appears here, decided by what really happened.",
+)  # fmt: skip
+
+
+def banner(verdict: Any) -> Banner:
+    """What to show for ``core.verdict.Verdict``, or for none."""
+    if verdict is None:
+        return NEUTRAL
+    properties = tuple(
+        Property(name.capitalize(), state, ROLES.get(state, "text"))
+        for name in PROPERTIES
+        if (state := getattr(verdict, name))
+    )
+    count = len(verdict.causes)
+    return Banner(
+        word=verdict.word,
+        shape=verdict.shape,
+        band=BANDS.get(verdict.shape, BANDS["ring"]),
+        sentence=verdict.sentence,
+        properties=properties,
+        decided_by=verdict.decided_by,
+        signals=", ".join(f"{s.observer}: {s.name}" for s in verdict.signals),
+        why=f"why? ▸ {count} event{'' if count == 1 else 's'}" if count else "",
+        causes=tuple(verdict.causes),
+    )
+
+
+def next_cause(causes: tuple[int, ...], index: int) -> int | None:
+    """The event to jump to: the first cause, and on further clicks the one after the present."""
+    if not causes:
+        return None
+    if index - 1 in causes and index - 1 != causes[-1]:
+        return next(cause for cause in causes if cause > index - 1)
+    return causes[0]
+
+
+def describe(shown: Banner) -> str:
+    """The banner as a screen reader speaks it."""
+    if not shown.shape:
+        return "No attack yet."
+    states = ", ".join(f"{p.name.lower()} {p.state}" for p in shown.properties)
+    parts = [f"Verdict: {shown.word}.", shown.sentence, f"{states.capitalize()}."]
+    if shown.decided_by:
+        parts.append(f"Decided by {shown.decided_by}.")
+    if shown.signals:
+        parts.append(f"Signals: {shown.signals}.")
+    if shown.causes:
+        parts.append(f"{len(shown.causes)} events caused it.")
+    return " ".join(parts)

@@ -1,0 +1,191 @@
+"""The stage: one picture of the machine in which an access can be scrubbed still by still."""
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+
+from tdxviz.ui.panel import Panel
+from tdxviz.ui.present import stage as present
+from tdxviz.ui.present.ask import Ask
+from tdxviz.ui.present.films import film_at, neighbour
+from tdxviz.ui.present.stage_parts import StagePicture
+from tdxviz.ui.theme import Theme
+from tdxviz.ui.views import stage_film, stage_paint
+from tdxviz.ui.views.stage_brush import Brush
+from tdxviz.ui.views.stage_layout import Plan, plan, zoom
+
+STILL_MS = 900
+"""Time a still stays at 1×."""
+
+
+class StagePanel(Panel):
+    """CPU package, trust boundary and everybody outside, with the film of the current access."""
+
+    name = "stage"
+    title = "The machine"
+    key = "G"
+    tooltip = "One picture of the machine: follow one access from still to still"
+
+    def __init__(self, bridge: Any, theme: Theme) -> None:
+        super().__init__(bridge, theme)
+        self._shown: StagePicture | None = None
+        self._plan: Plan | None = None
+        self._bar: stage_film.Bar | None = None
+        self._registers: tuple[int, ...] = ()
+        self._before: tuple[int, ...] = ()
+        self._speed = 1.0
+        self._zoom = 1.0
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._next_still)
+        self.setMinimumSize(self.minimumSizeHint())
+
+    # --- moments --------------------------------------------------------------------------
+
+    def show_moment(self, moment: Any) -> None:
+        """Keep the registers of the picture before, for the marks of change."""
+        self._before, self._registers = self._registers, ()
+        self._shown = None
+        super().show_moment(moment)
+
+    def set_theme(self, theme: Theme) -> None:
+        self._plan = None
+        super().set_theme(theme)
+
+    def _events(self) -> Any:
+        return self.bridge.session.events
+
+    def picture(self) -> StagePicture | None:
+        """What is on the stage now; computed once per moment, when it is first needed."""
+        if self._shown is None and self.moment is not None:
+            ask = Ask(self.moment.machine)
+            focus = self.moment.focus.hpa if self.moment.focus else None
+            vcpu = ask.vcpu()
+            self._registers = (*vcpu.gprs, vcpu.rip)
+            self._shown = present.picture(
+                ask, self._events(), self.moment.index, focus, self._before
+            )
+            self._plan = None
+        return self._shown
+
+    def describe(self) -> str:
+        shown = self.picture()
+        return present.describe(shown) if shown else "The machine: nothing has been loaded yet."
+
+    # --- size and paint -------------------------------------------------------------------
+
+    def sizeHint(self) -> QSize:
+        return QSize(int(self.theme.px(900)), int(self.theme.px(420)))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(int(self.theme.px(560)), int(self.theme.px(250)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._plan = None
+        super().resizeEvent(event)
+
+    def layout_now(self) -> Plan | None:
+        """Geometry for the present size, theme and world; hits are made along with it."""
+        shown = self.picture()
+        if shown is None:
+            return None
+        if self._plan is None:
+            area = QRectF(self.rect()).adjusted(0, 4, 0, -4)
+            unit = float(self.theme.px(1))
+            self._zoom = zoom(area.width(), area.height(), unit)
+            self._plan = plan(area, unit * self._zoom, shown.protected)
+            self._bar = stage_film.bar(self._plan.film, self._plan.unit, shown.film)
+            self._make_hits(shown, self._plan, self._bar)
+        return self._plan
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        where, shown = self.layout_now(), self._shown
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        brush = Brush(painter, self.theme, self._zoom)
+        painter.fillRect(self.rect(), brush.tint("rule", 0.0))
+        if where is None or shown is None or self._bar is None:
+            brush.text(QRectF(self.rect()), "Loading the machine …", "secondary", size=14)
+        else:
+            stage_paint.paint(brush, where, shown)
+            stage_film.paint(brush, self._bar, shown, self.playing, self._speed)
+        painter.end()
+        super().paintEvent(event)
+
+    # --- hits -----------------------------------------------------------------------------
+
+    def _make_hits(self, shown: StagePicture, where: Plan, bar: stage_film.Bar) -> None:
+        hits: list[Any] = []
+        for box in shown.boxes.values():
+            rect = where.boxes.get(box.id)
+            if rect is not None and box.view:
+                hits.append((rect, self._opener(box.view), box.tip or box.title))
+        if shown.film:
+            for number, (notch, still) in enumerate(zip(bar.notches, shown.film.stills, strict=True)):
+                rect = QRectF(notch - QPointF(11, 11) * where.unit, notch + QPointF(11, 11) * where.unit)
+                tip = f"Still {number + 1}: {still.label}. {still.text}"
+                hits.append((rect, self._goer(still.event + 1), tip))
+        hits.append((bar.buttons["back"], lambda: self.scrub(-1), "Still before (←)"))
+        hits.append((bar.buttons["play"], self.play_or_pause, "Play this access, or pause (Enter)"))
+        hits.append((bar.buttons["on"], lambda: self.scrub(1), "Next still (→)"))
+        for speed, rect in bar.speeds.items():
+            hits.append((rect, self._speeder(speed), f"Play at {stage_film.SPEED_WORDS[speed]}"))
+        self.hits = hits
+
+    def _opener(self, view: str) -> Callable[[], None]:
+        return lambda: self.bridge.open_view(view)
+
+    def _goer(self, index: int) -> Callable[[], None]:
+        return lambda: self.bridge.go_to(index)
+
+    def _speeder(self, speed: float) -> Callable[[], None]:
+        return lambda: self.set_speed(speed)
+
+    # --- the film -------------------------------------------------------------------------
+
+    @property
+    def playing(self) -> bool:
+        return self._timer.isActive()
+
+    def scrub(self, step: int) -> None:
+        """One still on or back; the whole app then shows that instant."""
+        if self.moment is None:
+            return
+        index = neighbour(self._events(), self.moment.index, step)
+        if index != self.moment.index:
+            self.bridge.go_to(index)
+
+    def set_speed(self, speed: float) -> None:
+        self._speed = speed
+        if self.playing:
+            self._timer.start(round(STILL_MS / speed))
+        self.update()
+
+    def play_or_pause(self) -> None:
+        """Play the film that is on the stage, from its start if it is at its end."""
+        if self.playing:
+            self._timer.stop()
+        elif self.moment is not None:
+            film = film_at(self._events(), self.moment.index)
+            if film and film.at(self.moment.index) == len(film.stills) - 1:
+                self.bridge.go_to(film.stills[0].event + 1)
+            self._timer.start(round(STILL_MS / self._speed))
+        self.update()
+
+    def _next_still(self) -> None:
+        film = film_at(self._events(), self.moment.index) if self.moment else None
+        if film is None or film.at(self.moment.index) >= len(film.stills) - 1:
+            self._timer.stop()
+            self.update()
+            return
+        self.scrub(1)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        step = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()))
+        if step and plain:
+            self.scrub(step)
+            event.accept()
+            return
+        super().keyPressEvent(event)

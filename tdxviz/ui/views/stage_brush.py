@@ -1,0 +1,181 @@
+"""Strokes that the stage, the eyes and the verdict share: text that fits, pills, discs, arrows."""
+
+import math
+from itertools import pairwise
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF
+
+from tdxviz.ui.theme import OWNER_HUES, Theme
+
+LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+CENTRE = Qt.AlignmentFlag.AlignCenter
+
+
+def mix(one: str | QColor, two: str | QColor, share: float) -> QColor:
+    """``share`` of ``two`` in ``one``."""
+    a, b = QColor(one), QColor(two)
+    parts = [
+        round(x + (y - x) * share)
+        for x, y in zip(a.getRgb()[:3], b.getRgb()[:3], strict=True)
+    ]
+    return QColor(*parts)
+
+
+class Brush:
+    """A painter with the theme's colours and fonts, for one paint event."""
+
+    def __init__(self, painter: QPainter, theme: Theme, zoom: float = 1.0) -> None:
+        self.p = painter
+        self.theme = theme
+        self.zoom = zoom
+        """Further scale of this picture, beside the theme's: large windows get large stages."""
+        self.u = float(theme.px(1)) * zoom
+        self.dark = QColor(theme.bg).lightness() < 128
+        self._fonts: dict[tuple[bool, int, bool], tuple[QFont, QFontMetricsF]] = {}
+
+    # --- colours and fonts ----------------------------------------------------------------
+
+    def color(self, role: str) -> QColor:
+        """A theme token or an owner token; the module's hue is lifted on dark grounds."""
+        if role in OWNER_HUES:
+            hue = QColor(OWNER_HUES[role][0])
+            return mix(hue, "#ffffff", 0.38) if role == "module" and self.dark else hue
+        return QColor(getattr(self.theme, role or "edge"))
+
+    def ink(self, role: str) -> QColor:
+        """Text on the full hue of ``role``."""
+        if role in OWNER_HUES:
+            return QColor(OWNER_HUES[role][1])
+        return QColor("#ffffff") if self.color(role).lightness() < 140 else QColor("#101215")
+
+    def tint(self, role: str, share: float = 0.10) -> QColor:
+        return mix(self.theme.panel, self.color(role), share)
+
+    def font(self, mono: bool, size: int, bold: bool = False) -> tuple[QFont, QFontMetricsF]:
+        key = (mono, size, bold)
+        if key not in self._fonts:
+            font = QFont(self.theme.mono(size) if mono else self.theme.font(size, bold))
+            font.setBold(bold)
+            font.setPixelSize(max(11, round(font.pixelSize() * self.zoom)))
+            self._fonts[key] = (font, QFontMetricsF(font))
+        return self._fonts[key]
+
+    def width(self, text: str, mono: bool = False, size: int = 12, bold: bool = False) -> float:
+        return self.font(mono, size, bold)[1].horizontalAdvance(text)
+
+    # --- text -----------------------------------------------------------------------------
+
+    def text(
+        self, rect: QRectF, text: str, role: str | QColor = "text", *, mono: bool = False,
+        size: int = 12, bold: bool = False, align: Qt.AlignmentFlag = LEFT,
+    ) -> float:  # fmt: skip
+        """One line inside ``rect``, shortened in the middle of nothing: at its end. Its width."""
+        font, metrics = self.font(mono, size, bold)
+        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
+        self.p.setFont(font)
+        self.p.setPen(role if isinstance(role, QColor) else self.color(role))
+        self.p.drawText(rect, int(align | Qt.TextFlag.TextSingleLine), shown)
+        return metrics.horizontalAdvance(shown)
+
+    def wrapped(
+        self, rect: QRectF, text: str, role: str = "text", *, size: int = 12, lines: int = 9
+    ) -> None:
+        """Words over several lines; the last one that fits ends in an ellipsis if need be."""
+        metrics = self.font(False, size)[1]
+        words, shown = text.split(), list[str]()
+        while words and len(shown) < lines:
+            row = [words.pop(0)]
+            last = len(shown) == lines - 1
+            while words and (last or metrics.horizontalAdvance(" ".join([*row, words[0]])) <= rect.width()):
+                row.append(words.pop(0))
+            shown.append(" ".join(row))
+        for number, row_text in enumerate(shown):
+            top = rect.top() + number * metrics.height()
+            self.text(QRectF(rect.left(), top, rect.width(), metrics.height()), row_text, role, size=size)
+
+    # --- shapes ---------------------------------------------------------------------------
+
+    def frame(
+        self, rect: QRectF, fill: QColor | str, edge: QColor | str, width: float = 1.0,
+        radius: float = 6.0, dashed: bool = False,
+    ) -> None:  # fmt: skip
+        pen = QPen(QColor(edge), width)
+        if dashed:
+            pen.setDashPattern([5.0, 2.6])
+        self.p.setPen(pen)
+        self.p.setBrush(QBrush(QColor(fill)))
+        self.p.drawRoundedRect(rect, radius, radius)
+
+    def pill(
+        self, centre: QPointF, text: str, fill: QColor, ink: QColor, edge: QColor, *,
+        mono: bool = True, size: int = 12, bold: bool = True, keep: QRectF | None = None,
+    ) -> QRectF:  # fmt: skip
+        """A capsule around ``text``, moved inside ``keep`` if it would leave it."""
+        u = self.u
+        width = self.width(text, mono, size, bold) + 16 * u
+        height = self.font(mono, size, bold)[1].height() + 4 * u
+        rect = QRectF(centre.x() - width / 2, centre.y() - height / 2, width, height)
+        if keep is not None:
+            rect.moveLeft(max(keep.left(), min(rect.left(), keep.right() - width)))
+        self.frame(rect, fill, edge, 1.4 * u, height / 2)
+        self.text(rect, text, ink, mono=mono, size=size, bold=bold, align=CENTRE)
+        return rect
+
+    def disc(self, centre: QPointF, text: str, fill: QColor, ink: QColor, radius: float) -> None:
+        self.p.setPen(Qt.PenStyle.NoPen)
+        self.p.setBrush(fill)
+        self.p.drawEllipse(centre, radius, radius)
+        box = QRectF(centre.x() - radius, centre.y() - radius, 2 * radius, 2 * radius)
+        self.text(box.adjusted(-6, 0, 6, 0), text, ink, size=11, bold=True, align=CENTRE)
+
+    def arrow(
+        self, points: list[QPointF], color: QColor, width: float, *, stop: bool = False,
+        dashed: bool = False,
+    ) -> None:  # fmt: skip
+        """A polyline with a head at its end, or with a cross where it is stopped."""
+        pen = QPen(color, width)
+        pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        if dashed:
+            pen.setDashPattern([3.0, 2.0])
+        self.p.setPen(pen)
+        self.p.setBrush(Qt.BrushStyle.NoBrush)
+        tip, before = points[-1], points[-2]
+        angle = math.atan2(tip.y() - before.y(), tip.x() - before.x())
+        head = 3.2 * width if not stop else 0.0
+        if stop:
+            tip = QPointF(tip.x() - 4 * width * math.cos(angle), tip.y() - 4 * width * math.sin(angle))
+        end = QPointF(tip.x() - head * math.cos(angle), tip.y() - head * math.sin(angle))
+        self.p.drawPolyline(QPolygonF([*points[:-1], end]))
+        self._cross(tip, width) if stop else self._head(tip, angle, head, color)
+
+    def _head(self, tip: QPointF, angle: float, size: float, color: QColor) -> None:
+        corners = [tip]
+        for side in (-0.48, 0.48):
+            back = angle + math.pi + side
+            length = size * 1.25
+            corners.append(
+                QPointF(tip.x() + length * math.cos(back), tip.y() + length * math.sin(back))
+            )
+        self.p.setPen(Qt.PenStyle.NoPen)
+        self.p.setBrush(color)
+        self.p.drawPolygon(QPolygonF(corners))
+
+    def _cross(self, tip: QPointF, width: float) -> None:
+        arm, red = 2.4 * width, self.color("bad")
+        self.disc(tip, "", red, red, arm * 1.5)
+        self.p.setPen(QPen(QColor("#ffffff"), width * 0.8))
+        for one, two in (((-1, -1), (1, 1)), ((-1, 1), (1, -1))):
+            self.p.drawLine(
+                QPointF(tip.x() + one[0] * arm * 0.7, tip.y() + one[1] * arm * 0.7),
+                QPointF(tip.x() + two[0] * arm * 0.7, tip.y() + two[1] * arm * 0.7),
+            )
+
+
+def middle(points: list[QPointF]) -> QPointF:
+    """The point half-way along the longest stretch of a polyline: where its number sits."""
+    pairs = list(pairwise(points))
+    one, two = max(pairs, key=lambda ab: abs(ab[0].x() - ab[1].x()) + abs(ab[0].y() - ab[1].y()))
+    return QPointF((one.x() + two.x()) / 2, (one.y() + two.y()) / 2)

@@ -1,0 +1,178 @@
+"""The verdict banner: shape, word and sentence; what was kept and lost; what decided it; why."""
+
+from typing import Any
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
+
+from tdxviz.ui.panel import Panel
+from tdxviz.ui.present import verdict as present
+from tdxviz.ui.theme import Theme
+from tdxviz.ui.views import verdict_shapes
+from tdxviz.ui.views.stage_brush import Brush, mix
+
+SLIM = 34
+FULL = 62
+
+
+class VerdictPanel(Panel):
+    """Slim while nothing was attacked. A click on the words goes to the event that decided."""
+
+    name = "verdict"
+    title = "Verdict"
+    key = ""
+    tooltip = "What came of the newest attack, decided by its own events"
+
+    def __init__(self, bridge: Any, theme: Theme) -> None:
+        super().__init__(bridge, theme)
+        self._dismissed: Any = None
+        self._laid = False
+        self._link = QRectF()
+        self._cross = QRectF()
+        self._spoken = ""
+        self._grow()
+
+    # --- state ----------------------------------------------------------------------------
+
+    def banner(self) -> present.Banner:
+        """What is shown now."""
+        verdict = self.moment.verdict if self.moment is not None else None
+        hidden = verdict is not None and verdict == self._dismissed
+        return present.banner(None if hidden else verdict)
+
+    def show_moment(self, moment: Any) -> None:
+        super().show_moment(moment)
+        self._laid = False
+        self._grow()
+        words = self.describe()
+        if words != self._spoken:
+            self._spoken = words
+            self.setAccessibleDescription(words)
+
+    def set_theme(self, theme: Theme) -> None:
+        super().set_theme(theme)
+        self._laid = False
+        self._grow()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._laid = False
+        super().resizeEvent(event)
+
+    def dismiss(self) -> None:
+        """Put this verdict away; the next one shows again."""
+        self._dismissed = self.moment.verdict if self.moment is not None else None
+        self._laid = False
+        self._grow()
+        self.update()
+
+    def why(self) -> None:
+        """To the first cause; again: to the next one."""
+        shown = self.banner()
+        cause = present.next_cause(shown.causes, self.moment.index if self.moment else 0)
+        if cause is None:
+            return
+        self.bridge.go_to(cause + 1)
+        self._point_at(cause)
+
+    def _point_at(self, cause: int) -> None:
+        from tdxviz.session.moment import Focus
+
+        event = self.bridge.session.events[cause]
+        self.bridge.select(Focus(hpa=getattr(event, "hpa", None), event=cause))
+
+    def describe(self) -> str:
+        return present.describe(self.banner())
+
+    # --- size -----------------------------------------------------------------------------
+
+    def _height(self) -> int:
+        return int(self.theme.px(FULL if self.banner().shape else SLIM))
+
+    def _grow(self) -> None:
+        self.setMinimumHeight(self._height())
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        return QSize(int(self.theme.px(900)), self._height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(int(self.theme.px(320)), self._height())
+
+    # --- paint ----------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        shown = self.banner()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        brush = Brush(painter, self.theme)
+        painter.fillRect(self.rect(), brush.color("bg"))
+        if not self._laid:
+            self._lay(brush, shown)
+        if shown.shape:
+            self._full(brush, shown)
+        else:
+            self._slim(brush, shown)
+        painter.end()
+        super().paintEvent(event)
+
+    def _lay(self, brush: Brush, shown: present.Banner) -> None:
+        """Where the two things one can click are."""
+        u = brush.u
+        self._link = QRectF()
+        self.hits = []
+        if shown.why:
+            width = brush.width(shown.why, size=12, bold=True) + 18 * u
+            height = 22 * u
+            self._link = QRectF(self.width() - 34 * u - width, self.height() - 7 * u - height, width, height)
+            tip = "Go to the event that decided this; again for the next"
+            self.hits.append((self._link, self.why, tip))
+        if shown.shape:
+            self._cross = QRectF(self.width() - 29 * u, 6 * u, 22 * u, 22 * u)
+            self.hits.append((self._cross, self.dismiss, "Put this verdict away"))
+        self._laid = True
+
+    def _slim(self, brush: Brush, shown: present.Banner) -> None:
+        u = brush.u
+        area = QRectF(self.rect()).adjusted(u, u, -u, -u)
+        brush.frame(area, brush.theme.panel, brush.color("rule"), 1.2 * u, 5 * u)
+        row = area.adjusted(14 * u, 0, -10 * u, 0)
+        wide = brush.text(row, shown.word, "secondary", size=13, bold=True)
+        brush.text(row.adjusted(wide + 14 * u, 0, 0, 0), shown.sentence, "secondary")
+
+    def _full(self, brush: Brush, shown: present.Banner) -> None:
+        u = brush.u
+        band = QColor(shown.band)
+        tone = mix(band, "#ffffff", 0.42) if brush.dark else band
+        area = QRectF(self.rect()).adjusted(u, u, -u, -u)
+        brush.frame(area, mix(self.theme.panel, band, 0.22 if brush.dark else 0.11), tone, 1.6 * u, 6 * u)
+        left = QRectF(area.left() + u, area.top() + u, 40 * u, area.height() - 2 * u)
+        brush.frame(left, band, band, 1, 5 * u)
+        sign = min(26 * u, area.height() * 0.6)
+        verdict_shapes.draw(brush.p, shown.shape, QRectF(
+            left.center().x() - sign / 2, left.center().y() - sign / 2, sign, sign), 2.4 * u)  # fmt: skip
+        inner = area.adjusted(52 * u, 5 * u, -34 * u, -5 * u)
+        half = inner.height() / 2
+        first = QRectF(inner.left(), inner.top(), inner.width(), half)
+        second = QRectF(inner.left(), inner.top() + half, inner.width(), half)
+        wide = brush.text(first, shown.word, tone, size=17, bold=True)
+        brush.text(first.adjusted(wide + 14 * u, 0, 0, 0), shown.sentence, size=13)
+        self._details(brush, second, shown)
+        brush.text(self._cross, "✕", "secondary", size=13, align=Qt.AlignmentFlag.AlignCenter)
+
+    def _details(self, brush: Brush, row: QRectF, shown: present.Banner) -> None:
+        """Properties first, the reason as far as it fits, why? always."""
+        u = brush.u
+        row = QRectF(row)
+        if shown.why:
+            link = self._link
+            brush.frame(link, brush.theme.panel, brush.color("accent"), 1.2 * u, link.height() / 2)
+            brush.text(link, shown.why, size=12, bold=True, align=Qt.AlignmentFlag.AlignCenter)
+            row.setRight(link.left() - 12 * u)
+        wide = sum(brush.width(f"{p.name} {p.state}", size=12, bold=True) + 16 * u for p in shown.properties)
+        short = wide > row.width()
+        for prop in shown.properties:
+            name = prop.name[:1] if short else prop.name
+            row.setLeft(row.left() + brush.text(row, f"{name} ", "secondary", size=12))
+            row.setLeft(row.left() + brush.text(row, prop.state, prop.role, size=12, bold=True) + 12 * u)
+        if shown.decided_by:
+            brush.text(row, f"decided by: {shown.decided_by}", "secondary", size=12)

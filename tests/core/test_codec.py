@@ -1,0 +1,50 @@
+"""JSON round trip of every command and every event; slips are explained."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tdxviz.core import codec
+from tdxviz.core.faults import TdxvizError
+
+SAMPLES = {int: 0x413540, bytes: b"\x00\xff secret", str: "text", bool: True}
+
+
+def build(kind: type) -> msgspec.Struct:
+    """One instance with every required field filled by its type."""
+    values = {}
+    for field in msgspec.structs.fields(kind):
+        if field.required:
+            values[field.name] = SAMPLES.get(field.type, (1, 2) if "tuple" in str(field.type) else "x")
+    return kind(**values)
+
+
+@pytest.mark.parametrize("kind", codec.COMMANDS.values(), ids=lambda k: k.__name__)
+def test_every_command_survives_json(kind: type) -> None:
+    command = build(kind)
+    assert codec.decode_command(codec.encode(command)) == command
+
+
+@pytest.mark.parametrize("kind", codec.EVENTS.values(), ids=lambda k: k.__name__)
+def test_every_event_survives_json(kind: type) -> None:
+    values = {f.name: () for f in msgspec.structs.fields(kind) if "tuple[str" in str(f.type) and f.required}
+    event = build(kind)
+    event = msgspec.structs.replace(event, **values)
+    assert codec.decode_event(codec.encode(event)) == event
+
+
+def test_a_mistyped_command_names_the_nearest() -> None:
+    with pytest.raises(TdxvizError, match="'HostRaed' is no do name; did you mean 'HostRead'"):
+        codec.decode_command(b'{"do":"HostRaed","hpa":1}')
+
+
+def test_a_mistyped_field_names_the_nearest() -> None:
+    with pytest.raises(TdxvizError, match="unknown field 'keyd'; did you mean 'keyid'"):
+        codec.decode_command(b'{"do":"HostRead","hpa":1,"keyd":3}')
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_a_slip_not_a_crash(text: bytes) -> None:
+    with pytest.raises(TdxvizError):
+        codec.decode_command(text)
