@@ -37,6 +37,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """What the guest would read at ``hpa`` had nobody interfered."""
     earlier: bytes = b""
     """What the guest itself had there before, where the attack goes back in time."""
+    secrets: tuple[bytes, ...] = ()
+    """Everything that the guest had there while the attack went on."""
     registers: tuple[int, ...] = ()
     """The guest's general registers when they are the target."""
     no_target: str = ""
@@ -85,8 +87,8 @@ class Evidence:
                 self.signal(observer, "data", f"{len(data)} zero bytes read")
                 self.got_words = f"{len(data)} zero bytes"
             return
-        got, secret = mine
-        if got == secret and any(secret):
+        got, secrets = mine
+        if any(got) and got in secrets:
             self.leaked = True
             self.leak_words = "the guest's bytes in plain text"
             self.signal(observer, "data", f"plaintext {place or 'read'}")
@@ -97,7 +99,7 @@ class Evidence:
             self.got_words = "ciphertext without the key"
             self.signal(observer, "data", f"ciphertext {place or 'read'}")
 
-    def _overlap(self, hpa: int, data: bytes) -> tuple[bytes, bytes] | None:
+    def _overlap(self, hpa: int, data: bytes) -> tuple[bytes, list[bytes]] | None:
         case = self.case
         if case.hpa < 0:
             return None
@@ -105,7 +107,8 @@ class Evidence:
         end = min(hpa + len(data), case.hpa + len(case.expected))
         if start >= end:
             return None
-        return data[start - hpa : end - hpa], case.expected[start - case.hpa : end - case.hpa]
+        mine = (case.expected, *case.secrets)
+        return data[start - hpa : end - hpa], [s[start - case.hpa : end - case.hpa] for s in mine]
 
     def touches(self, hpa: int, size: int) -> bool:
         case = self.case

@@ -11,6 +11,9 @@ from tdxviz.core.units import Gla, Gpa, Hkid, Hpa
 class Architectural(Exception):
     """Base of every architectural outcome."""
 
+    executed: int = 0
+    """Instructions that completed before it, in the run that it ended."""
+
 
 class GuestFault(Architectural):
     """An exception of the x86 architecture, before the instruction changed anything."""
@@ -36,6 +39,10 @@ class EptViolation(Architectural):
         """SEPT state at which the walk stopped (``FREE``, ``PENDING``, ``BLOCKED``, ...)."""
         self.level = level
         self.gla = gla
+
+
+class TripleFault(Architectural):
+    """A fault while delivering a double fault: the vCPU shuts down."""
 
 
 class MachineCheck(Architectural):

@@ -50,7 +50,7 @@ def _run_some(state: State, lp: LogicalProcessor, steps: int, until: int | None)
     try:
         return execute.run(p, lp, ctx, lp.cpu, steps, until)
     except Architectural as outcome:
-        used = execute.executed_before(outcome) + 1
+        used = outcome.executed + 1
         _attend(state, lp, ctx, outcome)
         return used
 

@@ -37,9 +37,7 @@ class Branch:
         """A branch off this one (which is branch ``number``) at an index of one world."""
         timeline = self.timeline(world).fork(index)
         actions = [entry.action for entry in timeline.entries]
-        return Branch(
-            name, self.seed, self.scenario, number, index, actions, {world: timeline}
-        )
+        return Branch(name, self.seed, self.scenario, number, index, actions, {world: timeline})
 
 
 def perform_or_note(timeline: Timeline, action: Action) -> None:

@@ -6,12 +6,14 @@ from tdxviz.session.actions import Deed
 
 
 class Place(msgspec.Struct, forbid_unknown_fields=True):
-    """``at``: a host-physical address or a name of the guest's (``password``, ``picture+0x140``)."""
+    """``at``: host-physical address or a name of the guest's (``password``, ``picture+0x140``)."""
 
     at: int | str
     size: int = 64
     keyid: int | str = 0
     """A number, or ``guest`` for the KeyID of the guest's private memory."""
+    evict: bool = True
+    """First let cache pressure drive the guest's own copy of the line out to memory."""
 
 
 class Write(msgspec.Struct, forbid_unknown_fields=True):
@@ -23,12 +25,14 @@ class Write(msgspec.Struct, forbid_unknown_fields=True):
     size: int = 64
     keyid: int | str = 0
     how: str = "full-line"
+    evict: bool = True
 
 
 class Flip(msgspec.Struct, forbid_unknown_fields=True):
     at: int | str
     field: str = "data"
     bit: int = 0
+    evict: bool = True
 
 
 class Resume(msgspec.Struct, forbid_unknown_fields=True):

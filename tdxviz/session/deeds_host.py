@@ -8,7 +8,7 @@ from tdxviz.core import codec
 from tdxviz.core import commands as c
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.machine import Machine
-from tdxviz.core.units import page_of
+from tdxviz.core.units import Hpa, page_of
 from tdxviz.session import deeds as d
 from tdxviz.session import places
 from tdxviz.session.actions import Script
@@ -21,20 +21,24 @@ LONGEST = 4096
 
 
 def read(machine: Machine, args: d.Place) -> Script:
-    keyid = places.keyid(machine, args.keyid)
-    yield c.HostRead(hpa=places.hpa(args.at), size=_size(args.size), keyid=keyid, lp=HOST_LP)
+    """Without its own stale copy in the cache, as a careful attacker would."""
+    hpa, keyid = places.hpa(args.at), places.keyid(machine, args.keyid)
+    size = _size(args.size)
+    yield from _drive_out(machine, args, hpa)
+    if args.evict:
+        yield c.FlushLine(hpa=hpa, keyid=keyid, lp=HOST_LP)
+    yield c.HostRead(hpa=hpa, size=size, keyid=keyid, lp=HOST_LP)
 
 
 def write(machine: Machine, args: d.Write) -> Script:
+    """A store that stays in the host's own cached copy is flushed to memory."""
     if args.how not in ("ordinary", "full-line", "partial"):
         raise TdxvizError(f"how: {args.how!r} must be ordinary, full-line or partial")
-    yield c.HostWrite(
-        hpa=places.hpa(args.at),
-        data=_data(args),
-        keyid=places.keyid(machine, args.keyid),
-        how=args.how,
-        lp=HOST_LP,
-    )
+    hpa, data, keyid = places.hpa(args.at), _data(args), places.keyid(machine, args.keyid)
+    yield from _drive_out(machine, args, hpa)
+    yield c.HostWrite(hpa=hpa, data=data, keyid=keyid, how=args.how, lp=HOST_LP)
+    if args.evict and args.how == "ordinary":
+        yield c.FlushLine(hpa=hpa, keyid=keyid, lp=HOST_LP)
 
 
 def flush(machine: Machine, args: d.Place) -> Script:
@@ -52,37 +56,53 @@ def registers(machine: Machine, args: d.Processor) -> Script:
 
 
 def device_read(machine: Machine, args: d.Place) -> Script:
-    hpa = places.hpa(args.at)
+    hpa, size = places.hpa(args.at), _size(args.size)
+    yield from _drive_out(machine, args, hpa)
     yield c.DmaMap(iova=IOVA, hpa=page_of(hpa), keyid=places.keyid(machine, args.keyid))
-    yield c.DmaRead(iova=IOVA + hpa % 4096, size=_size(args.size))
+    yield c.DmaRead(iova=IOVA + hpa % 4096, size=size)
 
 
 def device_write(machine: Machine, args: d.Write) -> Script:
-    hpa = places.hpa(args.at)
+    hpa, data = places.hpa(args.at), _data(args)
+    yield from _drive_out(machine, args, hpa)
     yield c.DmaMap(iova=IOVA, hpa=page_of(hpa), keyid=places.keyid(machine, args.keyid))
-    yield c.DmaWrite(iova=IOVA + hpa % 4096, data=_data(args))
+    yield c.DmaWrite(iova=IOVA + hpa % 4096, data=data)
 
 
 def capture(machine: Machine, args: d.Place) -> Script:
-    yield c.BusCapture(hpa=places.hpa(args.at))
+    hpa = places.hpa(args.at)
+    yield from _drive_out(machine, args, hpa)
+    yield c.BusCapture(hpa=hpa)
 
 
 def inject(machine: Machine, args: d.Place) -> Script:
-    yield c.BusInject(hpa=places.hpa(args.at))
+    hpa = places.hpa(args.at)
+    yield from _drive_out(machine, args, hpa)
+    yield c.BusInject(hpa=hpa)
 
 
 def flip(machine: Machine, args: d.Flip) -> Script:
     if args.field not in ("data", "mac", "owner"):
         raise TdxvizError(f"field: {args.field!r} must be data, mac or owner")
-    yield c.FlipBit(hpa=places.hpa(args.at), field=args.field, bit=args.bit)
+    hpa = places.hpa(args.at)
+    yield from _drive_out(machine, args, hpa)
+    yield c.FlipBit(hpa=hpa, field=args.field, bit=args.bit)
 
 
 def dump(machine: Machine, args: d.Place) -> Script:
-    yield c.DumpDimm(hpa=places.hpa(args.at), size=_size(args.size))
+    hpa, size = places.hpa(args.at), _size(args.size)
+    yield from _drive_out(machine, args, hpa)
+    yield c.DumpDimm(hpa=hpa, size=size)
 
 
 def raw(machine: Machine, args: d.Raw) -> Script:
     yield cast(c.Command, codec.decode_command(msgspec.json.encode(args.command)))
+
+
+def _drive_out(machine: Machine, args: d.Place | d.Write | d.Flip, hpa: Hpa) -> Script:
+    """The guest's copy of the line leaves the cache: from now on memory decides."""
+    if args.evict:
+        yield c.EvictLine(hpa=hpa, keyid=places.keyid(machine, "guest"))
 
 
 def _size(size: int) -> int:

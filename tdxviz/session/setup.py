@@ -5,7 +5,7 @@ from typing import cast
 
 from tdxviz.core.drive import drive
 from tdxviz.core.faults import TdxvizError
-from tdxviz.core.host import boot
+from tdxviz.core.host.setup import setup
 from tdxviz.core.machine import Machine
 from tdxviz.core.nearest import did_you_mean
 from tdxviz.core.units import WORLDS, World
@@ -31,5 +31,5 @@ def prepared(world: World, seed: int, scenario: str) -> Machine:
     """The machine at index 0 of a timeline. Shared: copy it, never change it."""
     machine = Machine(world, seed)
     if scenario == "vault":
-        drive(machine, boot.setup(machine))
+        drive(machine, setup(machine))
     return machine

@@ -88,9 +88,7 @@ class Timeline:
         here, now = len(self.commands), len(self.events)
         self.entries.append(Entry(action, here, here, now, now, problem=problem))
 
-    def _close(
-        self, action: Action, command: int, event: int, verdict: Verdict | None
-    ) -> None:
+    def _close(self, action: Action, command: int, event: int, verdict: Verdict | None) -> None:
         if verdict is not None:
             causes = tuple(event + cause for cause in verdict.causes)
             verdict = msgspec.structs.replace(verdict, causes=causes)
@@ -132,10 +130,17 @@ class Timeline:
     # --- looking back ---------------------------------------------------------------------
 
     def command_at(self, index: int) -> int:
-        """How many commands are complete at this index."""
+        """How many commands are complete at this index.
+
+        Commands without events count once an event of their action is shown.
+        """
         if index >= len(self.events):
             return len(self.commands)
-        return max(bisect_right(self.starts, index) - 1, 0)
+        done = max(bisect_right(self.starts, index) - 1, 0)
+        number = bisect_right(self.entries, done, key=lambda entry: entry.end_command)
+        if number < len(self.entries) and self.entries[number].first_event == index:
+            return min(done, self.entries[number].first_command)
+        return done
 
     def at(self, index: int) -> Machine:
         """The machine after ``index`` events. Read-only: it may be the live one."""

@@ -22,6 +22,7 @@ class FakeAsk:
         self.world = world
         self.running = running
         self.cached = cached
+        self.powered = True
 
     @property
     def legacy(self) -> bool:
@@ -169,9 +170,10 @@ def bus_capture() -> list[e.Event]:
     return [e.BusCaptured(hpa=HPA, cipher=CIPHER, owner=True, mac=0x5A190C7)]
 
 
-def verdict(word: str = "NO GAIN", shape: str = "ring", causes: tuple = (2, 4)) -> Row:
+def verdict(word: str = "NO GAIN", shape: str = "ring", causes: tuple = (2, 4),
+            sentence: str = "The attacker got 64 zero bytes; the guest runs on undisturbed.") -> Row:
     return Row(
-        word=word, shape=shape, sentence="The attacker got 64 zero bytes; the guest runs on undisturbed.",
+        word=word, shape=shape, sentence=sentence,
         confidentiality="kept", integrity="kept", availability="kept", freshness="kept",
         signals=(Row(observer="host", kind="data", name="64 zero bytes read"),), causes=causes,
         decided_by="TD-owner bit 1: a read with a shared KeyID gets zeros",

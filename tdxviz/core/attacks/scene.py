@@ -33,6 +33,7 @@ class Scene:
     hpa: Hpa = -1
     expected: bytes = b""
     earlier: bytes = b""
+    secrets: tuple[bytes, ...] = ()
     registers: tuple[int, ...] = ()
     no_target: str = ""
     lp: int = field(default=0)
@@ -83,6 +84,7 @@ class Scene:
         """Name the bytes under attack; what the guest would read there now is the yardstick."""
         self.hpa = hpa
         self.expected = self._guest_bytes(hpa, size)
+        self.secrets += (self.expected,)
 
     def remember(self, hpa: Hpa, size: int = LINE) -> None:
         """Keep what the guest has at ``hpa`` now as the older value."""
@@ -119,6 +121,7 @@ class Attack:
             hpa=scene.hpa,
             expected=scene.expected,
             earlier=scene.earlier,
+            secrets=scene.secrets,
             registers=scene.registers,
             no_target=scene.no_target,
         )

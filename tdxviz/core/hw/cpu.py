@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass, field
 
-GPR_NAMES = (
-    "RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI",
-    "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15",
+from tdxviz.core.arch.registers import (
+    GPR_NAMES, R8, R9, R10, R11, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP,
 )  # fmt: skip
-"""General registers in encoding order; index n is GPR n everywhere."""
 
-RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI = range(8)
-R8, R9, R10, R11, R12, R13, R14, R15 = range(8, 16)
-
+__all__ = [
+    "GPR_NAMES", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "RAX", "RBP", "RBX", "RCX",
+    "RDI", "RDX", "RSI", "RSP", "CpuState",
+]  # fmt: skip
 
 @dataclass(slots=True)
 class CpuState:
@@ -35,6 +34,8 @@ class CpuState:
     idt_limit: int = 0
     xmm: list[int] = field(default_factory=lambda: [0] * 16)
     halted: bool = False
+    cs: int = 0x8
+    ss: int = 0x10
 
     @property
     def paging(self) -> bool:
@@ -44,5 +45,5 @@ class CpuState:
         return CpuState(
             self.gprs.copy(), self.rip, self.rflags, self.cr0, self.cr2, self.cr3, self.cr4,
             self.efer, self.bits, self.cpl, self.gdt_base, self.gdt_limit, self.idt_base,
-            self.idt_limit, self.xmm.copy(), self.halted,
+            self.idt_limit, self.xmm.copy(), self.halted, self.cs, self.ss,
         )  # fmt: skip

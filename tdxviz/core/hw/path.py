@@ -288,3 +288,8 @@ def write_page_direct(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
     """64 times MOVDIR64B."""
     for number, line in enumerate(page_lines(data)):
         write_line_direct(p, hpa + number * LINE, keyid, line)
+
+
+def flushed(lp: int, vpid: int, count: int, reason: str) -> e.TlbFlushed:
+    """The event of a flush that a guest did itself."""
+    return e.TlbFlushed(lp=lp, vpid=vpid, count=count, reason=reason)

@@ -58,7 +58,7 @@ class Lesson:
         return {option: found[option] for option in ids if option in found}
 
     def feedback(self, step: Step, option: str) -> str:
-        """``feedback.<step>.<option>`` or, for the lesson's first question, ``feedback.<option>``."""
+        """``feedback.<step>.<option>``; for the first question also ``feedback.<option>``."""
         own = self.sections.get(f"feedback.{step.id}.{option}", "")
         if own or step is not self.first_question:
             return own

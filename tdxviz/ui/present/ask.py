@@ -5,9 +5,15 @@ start-up. Tests hand in an object with the same methods and hand-made answers.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tdxviz.core.units import PAGE, Gpa, Hpa
+
+if TYPE_CHECKING:  # because the core is heavy and must not be imported before the first paint
+    from tdxviz.core.observe import Seen
+    from tdxviz.core.peek import KeyRow, LineDetail, PageInfo, TlbRow, VcpuInfo, WalkInfo
+
+Answer = TypeVar("Answer")
 
 SECRET = 0x413540
 """The vault's password line: what the picture is about until something else is chosen."""
@@ -20,56 +26,61 @@ class Ask:
 
     def __init__(self, machine: Any) -> None:
         self.machine = machine
-        self._known: dict[tuple[Any, ...], Any] = {}
+        self._known: dict[tuple[object, ...], Any] = {}
 
     @property
     def world(self) -> str:
         return self.machine.world
 
-    def _once(self, key: tuple[Any, ...], question: Callable[[], Any]) -> Any:
+    @property
+    def powered(self) -> bool:
+        """False once the DIMM was moved to another machine."""
+        return self.machine.platform.powered
+
+    def _once(self, key: tuple[object, ...], question: Callable[[], Answer]) -> Answer:
         if key not in self._known:
             self._known[key] = question()
         return self._known[key]
 
-    def line(self, hpa: Hpa) -> Any:
+    def line(self, hpa: Hpa) -> "LineDetail":
         """``peek.LineDetail`` of the line at ``hpa``."""
         from tdxviz.core import peek
 
         return self._once(("line", hpa), lambda: peek.line_detail(self.machine, hpa))
 
-    def page(self, hpa: Hpa) -> Any:
+    def page(self, hpa: Hpa) -> "PageInfo":
         """``peek.PageInfo`` of the page that holds ``hpa``."""
         from tdxviz.core import peek
 
         page = hpa - hpa % PAGE
         return self._once(("page", page), lambda: peek.page_info(self.machine, page))
 
-    def tlb(self, lp: int = 0) -> Any:
+    def tlb(self, lp: int = 0) -> "tuple[TlbRow, ...]":
         from tdxviz.core import peek
 
         return self._once(("tlb", lp), lambda: peek.tlb(self.machine, lp))
 
-    def walk(self, gpa: Gpa) -> Any:
+    def walk(self, gpa: Gpa) -> "WalkInfo":
         from tdxviz.core import peek
 
         return self._once(("walk", gpa), lambda: peek.walk(self.machine, gpa))
 
-    def vcpu(self) -> Any:
+    def vcpu(self) -> "VcpuInfo":
         from tdxviz.core import peek
 
         return self._once(("vcpu",), lambda: peek.vcpu(self.machine))
 
-    def disassembly(self, count: int = 6) -> Any:
+    def disassembly(self, count: int = 6) -> tuple[tuple[int, bytes, str, bool], ...]:
         from tdxviz.core import peek
 
         return self._once(("code", count), lambda: peek.disassembly(self.machine, count))
 
-    def key_rows(self) -> Any:
+    def key_rows(self) -> "tuple[KeyRow, ...]":
         from tdxviz.core import peek
 
         return self._once(("keys",), lambda: peek.keys(self.machine))
 
-    def seen(self, actor: str, hpa: Hpa, size: int) -> Any:
+    def seen(self, actor: str, hpa: Hpa, size: int) -> "Seen":
         """``observe.Seen``."""
         from tdxviz.core.observe import observe
 

@@ -2,10 +2,9 @@
 
 import colorsys
 from dataclasses import dataclass
-from typing import Any
 
 from tdxviz.core.units import PAGE, Hpa
-from tdxviz.ui.present.ask import PICTURE
+from tdxviz.ui.present.ask import PICTURE, Ask
 from tdxviz.ui.present.hexes import actor_title, hex_bytes, owner_token, spaced
 
 SIDE = 64
@@ -30,8 +29,20 @@ class Card:
     """``good``, ``bad`` or ``text``: what the mark means for the guest."""
     note: str = ""
 
+    @property
+    def short_title(self) -> str:
+        """For narrow cards."""
+        return SHORT_TITLES.get(self.actor, self.title)
 
-def cards(ask: Any, hpa: Hpa) -> tuple[Card, ...]:
+    @property
+    def short_mark(self) -> str:
+        return self.mark.replace("not readable", "hidden")
+
+
+SHORT_TITLES = {"host": "Host", "device": "Device", "probe": "Bus probe"}
+
+
+def cards(ask: Ask, hpa: Hpa) -> tuple[Card, ...]:
     """Guest, host, device, probe; other guests last."""
     everyone = ask.actors()
     mine, others = everyone[0], [a for a in everyone[1:] if a.startswith(("td-", "vm-"))]
@@ -39,7 +50,7 @@ def cards(ask: Any, hpa: Hpa) -> tuple[Card, ...]:
     return tuple(_card(ask, actor, hpa, mine) for actor in order)
 
 
-def _card(ask: Any, actor: str, hpa: Hpa, owner: str) -> Card:
+def _card(ask: Ask, actor: str, hpa: Hpa, owner: str) -> Card:
     page = ask.seen(actor, PICTURE, PAGE)
     line = ask.seen(actor, hpa, 64)
     mark, role = _mark(page.kind, actor == owner)
@@ -56,10 +67,10 @@ def _mark(kind: str, own: bool) -> tuple[str, str]:
 
 
 SHORT = {
-    "its own data, decrypted with its own key": "its own data, decrypted with its key",
+    "its own data, decrypted with its own key": "its own data",
     "noise: AES-XTS ciphertext, and the key never leaves the CPU": "noise: AES-XTS, and it has no key",
     "plain text: nothing is encrypted in this world": "plain text: nothing is encrypted",
-    "zeros: the line's TD-owner bit is 1": "zeros: TD-owner bit is 1",
+    "zeros: the line's TD-owner bit is 1": "zeros: owner bit\u00a0is\u00a01",
 }
 
 

@@ -3,6 +3,7 @@
 from functools import singledispatch
 
 from tdxviz.core import events as e
+from tdxviz.core.units import PAGE, page_of
 from tdxviz.ui.present.film_parts import RULES, STOPS, Cutter
 from tdxviz.ui.present.hexes import actor_title, bare, hex_bytes, spaced
 
@@ -23,8 +24,11 @@ def _take(event: e.Event, cutter: Cutter) -> bool:
 def _(event: e.AccessBegan, cutter: Cutter) -> bool:
     verb = KINDS.get(event.kind, event.kind)
     who = actor_title(event.actor)
+    started = bool(cutter.stills)
     cutter.begin("guest", event.actor, f"{who} {verb} {event.size} bytes at {spaced(event.gla)}")
     cutter.gla = event.gla
+    if started:  # a store whose probe was shown already
+        return True
     cutter.still(
         "translate", "translate", f"{who} asks for linear address {spaced(event.gla)}.", "core0"
     )
@@ -47,10 +51,13 @@ def _(event: e.TableRead, cutter: Cutter) -> bool:
 
 def _translated(event: e.TlbHit | e.TlbFilled, cutter: Cutter, words: str) -> bool:
     cutter.walking = False
+    if cutter.passed("engine", "hit"):
+        return True
     if cutter.hpa is None:
-        cutter.aim(event.hpa | event.gla & 0xFFF, event.keyid)
-        cutter.gla = cutter.gla or event.gla
-    text = f"{words}: page {spaced(event.gpa)} is at {spaced(event.hpa)}, KeyID {event.keyid:#x}."
+        cutter.gla = event.gla if cutter.gla is None else cutter.gla
+        cutter.aim(page_of(event.hpa) | cutter.gla % PAGE, event.keyid)
+    text = (f"{words}: page {spaced(page_of(event.gpa))} is at {spaced(page_of(event.hpa))}, "
+            f"KeyID {event.keyid:#x}.")  # fmt: skip
     if cutter.stills and cutter.stills[-1].phase == "cache":
         cutter.stills.pop()
     cutter.still("cache", "look in the cache", text, "tlb", short="cache")
@@ -70,7 +77,7 @@ def _(event: e.TlbFilled, cutter: Cutter) -> bool:
 
 @_take.register
 def _(event: e.CacheHit, cutter: Cutter) -> bool:
-    if _quiet(cutter, event.hpa):
+    if _quiet(cutter, event.hpa) or cutter.passed("fill", "hit"):
         return True
     cutter.aim(event.hpa, event.keyid)
     cutter.hit = True
@@ -139,6 +146,7 @@ def _(event: e.LineFilled, cutter: Cutter) -> bool:
 def _(event: e.LineEvicted, cutter: Cutter) -> bool:
     if cutter.walking or cutter.stills:
         return True
+    cutter.begin("host", "host", f"Line {bare(event.hpa)} leaves the cache")
     cutter.aim(event.hpa, event.keyid)
     state = "dirty: it is written back" if event.dirty else "clean: nothing to write"
     cutter.still("evict", "evict", f"Line {bare(event.hpa)} leaves the cache ({event.reason}); {state}.",
@@ -158,7 +166,8 @@ def _(event: e.LineWritten, cutter: Cutter) -> bool:
 
 @_take.register
 def _(event: e.MemoryLoaded, cutter: Cutter) -> bool:
-    cutter.kind, cutter.actor = "guest", event.actor
+    if not cutter.title:
+        cutter.begin("guest", event.actor, f"{actor_title(event.actor)} goes on at {spaced(event.gla)}")
     what = "decoder" if event.kind == "fetch" else "register"
     cutter.still("deliver", "use", f"{hex_bytes(event.data, 8)} reaches the {what} in plain text.",
                  "core0", data=event.data, plain=True)  # fmt: skip
@@ -167,7 +176,7 @@ def _(event: e.MemoryLoaded, cutter: Cutter) -> bool:
 
 @_take.register
 def _(event: e.MemoryStored, cutter: Cutter) -> bool:
-    if not cutter.stills:
+    if not cutter.title:
         cutter.begin("guest", event.actor, f"{actor_title(event.actor)} stores {len(event.data)} "
                      f"bytes at {spaced(event.gla)}")  # fmt: skip
     cutter.aim(event.hpa, event.keyid)
@@ -179,6 +188,9 @@ def _(event: e.MemoryStored, cutter: Cutter) -> bool:
 @_take.register
 def _(event: e.MachineCheckRaised, cutter: Cutter) -> bool:
     cutter.refuse("poison was consumed: machine check")
+    if not cutter.title:
+        kind = "host" if event.context == "host" else "guest"
+        cutter.begin(kind, event.context, f"{actor_title(event.context)} reads {spaced(event.hpa)}")
     cutter.still("refused", "#MC", f"{actor_title(event.context)} consumed poison: machine check.",
                  "core0" if event.context != "host" else "core1", refused=True)  # fmt: skip
     return True

@@ -3,12 +3,10 @@
 from functools import singledispatch
 
 from tdxviz.core import events as e
+from tdxviz.core.arch import status
 from tdxviz.core.units import is_private
 from tdxviz.ui.present.film_parts import RULES, STOPS, Cutter
 from tdxviz.ui.present.hexes import actor_title, bare, hex_bytes, spaced
-
-SUCCESS_CLASS = 1 << 63
-"""Set in a completion status that reports an error."""
 
 
 def take(cutter: Cutter, event: e.Event) -> bool:
@@ -43,8 +41,10 @@ def _(event: e.HostStored, cutter: Cutter) -> bool:
     cutter.begin("host", "host", f"Host software stores {len(event.data)} bytes at "
                  f"{spaced(event.hpa)}, {event.how}")  # fmt: skip
     cutter.aim(event.hpa, event.keyid)
-    cutter.still("store", "store", "The store is accepted: writes are never checked.",
-                 "dram" if event.how != "ordinary" else "cache", data=event.data, plain=True)  # fmt: skip
+    cached = event.how == "ordinary"
+    cutter.still("store" if cached else "stored", "store",
+                 "The store is accepted: writes are never checked.",
+                 "cache" if cached else host_core(event.lp), data=event.data, plain=True)  # fmt: skip
     return True
 
 
@@ -99,7 +99,7 @@ def _(event: e.DmaLoaded, cutter: Cutter) -> bool:
 def _(event: e.DmaStored, cutter: Cutter) -> bool:
     cutter.begin("device", "device", f"Device writes {len(event.data)} bytes at {spaced(event.hpa)}")
     cutter.aim(event.hpa, event.keyid)
-    cutter.still("store", "store", "The write is accepted: writes are never checked.", "dram",
+    cutter.still("stored", "store", "The write is accepted: writes are never checked.", "device",
                  data=event.data, plain=True)  # fmt: skip
     return True
 
@@ -170,10 +170,12 @@ def _(event: e.LeafReturned, cutter: Cutter) -> bool:
     core = host_core(event.lp) if host else "core0"
     if not cutter.title:
         cutter.begin("leaf", "host" if host else "td-a", f"{event.name} on core {max(event.lp, 0)}")
-    bad = bool(event.status & SUCCESS_CLASS) and bool(event.reason)
+    cutter.forget()
+    bad = bool(event.status & status.ERROR) and bool(event.reason)
     if bad:
         cutter.refuse(event.reason)
-    text = f"Status {event.status:#018x}: {event.reason}" if bad else f"RAX = {event.status:#x}."
+    name = status.name_of(event.status)
+    text = f"{name}: {event.reason}." if bad else f"RAX = {name}."
     cutter.still("return", event.name, text, core, short="return", refused=bad)
     return True
 
@@ -188,6 +190,7 @@ def _(event: e.SeamcallFailed, cutter: Cutter) -> bool:
 
 @_take.register
 def _(event: e.TdEntered, cutter: Cutter) -> bool:
+    cutter.forget()
     cutter.begin("border", event.td, f"{actor_title(event.td)} vCPU {event.vcpu} is entered")
     cutter.still("enter", "enter", "The module loads the registers from encrypted TDVPS pages.",
                  "core0")  # fmt: skip
@@ -210,7 +213,12 @@ def _(event: e.VmExited, cutter: Cutter) -> bool:
 
 @_take.register
 def _(event: e.StateSaved, cutter: Cutter) -> bool:
-    cutter.begin("border", event.td, f"{actor_title(event.td)} leaves core {max(event.lp, 0)}")
+    title = f"{actor_title(event.td)} leaves core {max(event.lp, 0)}"
+    if cutter.kind == "guest":
+        cutter.refuse("no usable translation: the TD exits")
+    else:
+        cutter.forget()
+        cutter.begin("border", event.td, title)
     cutter.still("save", "save state", f"The vCPU goes into TDVPS at {bare(event.hpa)}, encrypted.",
                  "module", short="save")  # fmt: skip
     return True
@@ -266,6 +274,13 @@ def _(event: e.ExceptionDelivered, cutter: Cutter) -> bool:
     cutter.refuse(event.why or f"exception {event.vector}")
     cutter.still("refused", f"exception {event.vector}", event.why or "Its own handler runs next.",
                  "core0", short="fault", refused=True)  # fmt: skip
+    return True
+
+
+@_take.register
+def _(event: e.TlbFlushed, cutter: Cutter) -> bool:
+    text = f"{event.count} translations dropped: {event.reason}."
+    cutter.still("flush", "flush the TLB", text, "tlb", short="flush")
     return True
 
 

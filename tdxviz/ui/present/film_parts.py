@@ -16,6 +16,7 @@ RULES = {
     "stored-poison": "the line is poisoned in memory",
     "partial-write": "a partial write poisoned the line",
 }
+MICRO = ("translate", "walk", "cache", "engine", "fetch", "check", "fill", "hit", "write", "evict")
 STOPS = ("owned-zeros", "owner-mismatch", "mac-mismatch", "stored-poison", "partial-write")
 
 
@@ -98,6 +99,15 @@ class Cutter:
 
     def begin(self, kind: str, actor: str, title: str) -> None:
         self.kind, self.actor, self.title = kind, actor, title
+
+    def forget(self) -> None:
+        """Drop the micro-operations taken so far: they only served what is told now."""
+        self.stills = [still for still in self.stills if still.phase not in MICRO or still.refused]
+        self.hpa, self.keyid, self.hit = None, None, False
+
+    def passed(self, *phases: str) -> bool:
+        """True if a still of one of these phases was kept."""
+        return any(still.phase in phases for still in self.stills)
 
     def refuse(self, words: str) -> None:
         self.refused = self.refused or words

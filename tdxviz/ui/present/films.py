@@ -18,9 +18,12 @@ ENDS = (
     e.BusInjected, e.BitFlipped, e.DimmDumped, e.CommandRefused, e.MachineCheckRaised,
     e.LeafReturned, e.SeamcallFailed, e.TdEntered, e.VmEntered, e.VmExited, e.VmConfigured,
     e.ExceptionDelivered, e.VeInjected, e.CpuidAnswered, e.InterruptArrived,
-    e.InstructionNotModelled, e.TlbFlushed,
+    e.InstructionNotModelled, e.InstructionRetired,
 )  # fmt: skip
 """Events after which something else begins."""
+
+ALONE = ("CLFLUSH", "cache pressure")
+"""Reasons of evictions that are acts of their own."""
 
 
 def bounds(events: Sequence[e.Event], index: int) -> tuple[int, int]:
@@ -28,21 +31,36 @@ def bounds(events: Sequence[e.Event], index: int) -> tuple[int, int]:
     at = min(index, len(events)) - 1
     while at > 0 and isinstance(events[at], e.InstructionRetired):
         at -= 1
-    first = at
-    while first > 0 and not _opens(events[first]) and not _closes(events[first - 1]):
+    first = last = at
+    while first > 0 and not _cut(events, first - 1):
         first -= 1
-    last = at
-    while last < len(events) - 1 and not _closes(events[last]) and not _opens(events[last + 1]):
+    while last < len(events) - 1 and not _cut(events, last):
         last += 1
     return first, last
 
 
-def _opens(event: e.Event) -> bool:
-    return isinstance(event, e.AccessBegan)
+def _cut(events: Sequence[e.Event], at: int) -> bool:
+    """True if something else begins between event ``at`` and the next one."""
+    event, following = events[at], events[at + 1]
+    if isinstance(event, e.MachineCheckRaised):
+        return not isinstance(following, e.HostFaulted)
+    if isinstance(event, ENDS) or _alone(events, at):
+        return True
+    if isinstance(following, e.LineEvicted):
+        return following.reason.startswith(ALONE)
+    # a store is probed before it begins: the probe's micro-operations belong to it
+    return isinstance(following, e.AccessBegan) and not (
+        following.kind == "store" and isinstance(event, e.TRACE_EVENTS)
+    )
 
 
-def _closes(event: e.Event) -> bool:
-    return isinstance(event, (*ENDS, e.InstructionRetired))
+def _alone(events: Sequence[e.Event], at: int) -> bool:
+    """The last event of an eviction that is an act of its own, not part of an access."""
+    event = events[at]
+    if isinstance(event, e.LineWritten) and at:
+        event = events[at - 1]
+        return isinstance(event, e.LineEvicted) and event.reason.startswith(ALONE)
+    return isinstance(event, e.LineEvicted) and event.reason.startswith(ALONE) and not event.dirty
 
 
 def film_at(events: Sequence[e.Event], index: int) -> Film | None:
@@ -78,7 +96,9 @@ def neighbour(events: Sequence[e.Event], index: int, step: int) -> int:
 
 def _first_still(events: Sequence[e.Event], index: int) -> int:
     """Index of the first still at or after event number ``index``; retired instructions skipped."""
-    while index < len(events) and isinstance(events[index - 1], e.InstructionRetired):
+    while isinstance(events[index - 1], e.InstructionRetired):
+        if index == len(events):
+            return index
         index += 1
     film = film_at(events, index)
     return film.stills[0].event + 1 if film and film.stills else index

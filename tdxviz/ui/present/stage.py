@@ -6,12 +6,11 @@ from ``observe`` and ``peek`` through ``Ask``, every step of the film from an ev
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from tdxviz.core import events as e
 from tdxviz.core.units import Hpa, line_of
 from tdxviz.ui.present import stage_cores, stage_memory, stage_route
-from tdxviz.ui.present.ask import SECRET
+from tdxviz.ui.present.ask import SECRET, Ask
 from tdxviz.ui.present.film_parts import Film
 from tdxviz.ui.present.films import film_at
 from tdxviz.ui.present.hexes import owner_token, spaced
@@ -22,7 +21,7 @@ LOOK_BACK = 3000
 
 
 def picture(
-    ask: Any,
+    ask: Ask,
     events: Sequence[e.Event],
     index: int,
     focus: Hpa | None = None,
@@ -42,7 +41,7 @@ def picture(
     boxes: dict[str, Box] = {}
     for box in (
         stage_cores.guest_core(ask, before),
-        stage_cores.host_core(past),
+        stage_cores.host_core(past, _pending(film, events, index)),
         stage_cores.tlb(ask, film, still),
         stage_memory.cache(ask, hpa, film, still),
         stage_cores.module(ask, hpa, past),
@@ -60,13 +59,20 @@ def picture(
         hpa=hpa,
         caption=film.title if film and film.title else f"line {spaced(hpa)}",
         boxes=boxes,
-        rows=stage_memory.rows(ask, hpa),
+        rows=stage_memory.rows(ask, hpa, focus),
         arrows=stage_route.arrows(film, still, has_module) if film else (),
         tokens=stage_route.tokens(film, still, guest) if film else (),
         sentence=film.stills[still].text if film else "",
         refused=film.refused if film and _refused_by(film, still) else "",
         spot=_spot(film, still) if film else "",
     )
+
+
+def _pending(film: Film | None, events: Sequence[e.Event], index: int) -> e.Event | None:
+    """The host's act that this film will end with, while it is under way."""
+    if film is None or film.kind != "host" or index > film.last:
+        return None
+    return events[film.last]
 
 
 def _subject(film: Film | None, focus: Hpa | None) -> Hpa:
@@ -96,7 +102,7 @@ def _involved(film: Film | None, has_module: bool) -> frozenset[str]:
     """Boxes that take part in the film; empty means that nothing is dimmed."""
     if film is None or film.kind == "other":
         return frozenset()
-    ends: set[str] = set(film.places)
+    ends: set[str] = set(film.places) | ({"dram"} if film.kind == "probe" else set())
     for number in range(len(film.stills)):
         for leg in stage_route.legs(film, number, has_module):
             ends.update(leg.split(">"))

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tdxviz.core import events as e
-from tdxviz.core.hw.cpu import GPR_NAMES
+from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.units import Hpa
+from tdxviz.ui.present.ask import Ask
 from tdxviz.ui.present.film_parts import RULES, Film
 from tdxviz.ui.present.hexes import actor_title, bare, hex_bytes, readable
 from tdxviz.ui.present.stage_parts import Box, CodeLine, Core, Register, Words
+
+if TYPE_CHECKING:  # because the core is heavy
+    from tdxviz.core.peek import PageInfo, VcpuInfo
 
 FAVOURITES = (0, 7, 6, 3, 1, 2, 4)
 """Registers shown when nothing changed and the instruction names none: RAX, RDI, RSI, RBX, ..."""
@@ -25,8 +29,10 @@ def letter(actor: str) -> str:
 # --- core 0 ---------------------------------------------------------------------------------------
 
 
-def guest_core(ask: Any, before: tuple[int, ...]) -> Core:
+def guest_core(ask: Ask, before: tuple[int, ...]) -> Core:
     """Core 0: the guest's own instructions and registers while it runs, who holds them if not."""
+    if not ask.powered:
+        return _dark_core()
     vcpu = ask.vcpu()
     who = actor_title(vcpu.actor)
     tone = "legacy" if ask.world == "legacy" else "td_a"
@@ -36,7 +42,7 @@ def guest_core(ask: Any, before: tuple[int, ...]) -> Core:
     return Core(
         id="core0",
         title=f"Core {vcpu.running_on} · running {who} vCPU 0",
-        short=f"Core {vcpu.running_on} · {who} vCPU 0",
+        shorts=(f"Core {vcpu.running_on} · {who} vCPU 0", f"Core {vcpu.running_on} · {who}"),
         lines=(Words("registers are plaintext here, and only here", "secondary"),)
         if ask.world != "legacy"
         else (Words("registers and memory are open to the host", "bad"),),
@@ -48,13 +54,14 @@ def guest_core(ask: Any, before: tuple[int, ...]) -> Core:
     )
 
 
-def _left_core(ask: Any, vcpu: Any, who: str) -> Core:
+def _left_core(ask: Ask, vcpu: "VcpuInfo", who: str) -> Core:
     legacy = ask.world == "legacy"
     words = "bad" if legacy else "good"
     note = "the host can read them all" if legacy else "encrypted: the host finds zeros"
     return Core(
         id="core0",
         title="Core 0 · running the host",
+        shorts=("Core 0 · host",),
         lines=(
             Words(f"{who} vCPU 0 is not in a core"),
             Words(f"registers: {vcpu.where}"),
@@ -66,11 +73,16 @@ def _left_core(ask: Any, vcpu: Any, who: str) -> Core:
     )
 
 
+def _dark_core() -> Core:
+    lines = (Words("no power: registers are gone"), Words("caches and keys are gone too", "secondary"))
+    return Core("core0", "Core 0 · switched off", lines, "host", view="vcpu")
+
+
 def _current(code: tuple[CodeLine, ...]) -> str:
     return next((line.text for line in code if line.current), "")
 
 
-def _registers(vcpu: Any, before: tuple[int, ...], text: str) -> tuple[Register, ...]:
+def _registers(vcpu: "VcpuInfo", before: tuple[int, ...], text: str) -> tuple[Register, ...]:
     changed = [n for n, value in enumerate(vcpu.gprs) if len(before) > n and before[n] != value]
     named = [n for n, name in enumerate(GPR_NAMES) if name[1:].lower() in text.lower()]
     order = list(dict.fromkeys([*changed, *named, *FAVOURITES]))
@@ -101,23 +113,27 @@ class HostAct:
     token: str = ""
     role: str = "text"
     rule: str = ""
+    brief: str = ""
 
 
-def host_core(past: Sequence[e.Event]) -> Core:
-    """Core 1: what the host's last read, write or fault was."""
-    act = next((found for event in reversed(past) if (found := _host_act(event))), None)
+def host_core(past: Sequence[e.Event], pending: e.Event | None = None) -> Core:
+    """Core 1: what the host's last read, write or fault was, or what it is waiting for."""
+    asked = _host_act(pending) if pending is not None else None
+    if asked is not None:
+        asked = HostAct(asked.code, asked.hpa, "waits for the line …")
+    act = asked or next((found for event in reversed(past) if (found := _host_act(event))), None)
     foot = Words("software attacks start from this core", "secondary", short="software attacks here")
     if act is None:
         lines: tuple[Words, ...] = (Words("has touched nothing yet", "secondary", short="no attack yet"), foot)
     else:
         lines = (Words(f"{act.code}[{act.hpa}]" if act.hpa else act.code, mono=True),
-                 Words(act.words, act.role))
+                 Words(act.words, act.role, short=act.brief))
         lines += (Words(act.rule, "secondary"),) if act.rule else ()
         lines += (foot,)
     return Core(
         id="core1",
         title="Core 1 · host VMM (the attacker)",
-        short="Core 1 · host VMM",
+        shorts=("Core 1 · host VMM", "Core 1 · host"),
         lines=lines,
         tone="host",
         view="console",
@@ -131,12 +147,12 @@ def _host_act(event: e.Event) -> HostAct | None:
         case e.HostLoaded():
             return HostAct(
                 "mov al,", bare(event.hpa), f"KeyID {event.keyid:#x} reads",
-                hex_bytes(event.data, 4).removesuffix(" …"), rule=RULES.get(event.rule, event.rule),
+                hex_bytes(event.data, 4).removesuffix(" …"), rule=RULES.get(event.rule, event.rule), brief="reads",
             )  # fmt: skip
         case e.HostStored():
             name = "movdir64b" if event.how == "full-line" else "mov"
             return HostAct(f"{name} ", bare(event.hpa), f"KeyID {event.keyid:#x} wrote",
-                           hex_bytes(event.data, 4).removesuffix(" …"), rule="writes are never checked")  # fmt: skip
+                           hex_bytes(event.data, 4).removesuffix(" …"), rule="writes are never checked", brief="wrote")  # fmt: skip
         case e.HostFaulted():
             return HostAct(f"KeyID {event.keyid:#x} ", bare(event.hpa),
                            f"{event.fault} {event.detail}", role="bad")  # fmt: skip
@@ -152,7 +168,7 @@ def _host_act(event: e.Event) -> HostAct | None:
 # --- TLB ------------------------------------------------------------------------------------------
 
 
-def tlb(ask: Any, film: Film | None, still: int) -> Box:
+def tlb(ask: Ask, film: Film | None, still: int) -> Box:
     """The translation that this access uses, or the newest one."""
     rows = [row for row in ask.tlb(0) if row.valid]
     wanted = film.gla >> 12 if film and film.gla is not None else None
@@ -190,7 +206,7 @@ def _tlb_words(film: Film | None, still: int) -> str:
 # --- the TDX module -------------------------------------------------------------------------------
 
 
-def module(ask: Any, hpa: Hpa, past: Sequence[e.Event]) -> Box:
+def module(ask: Ask, hpa: Hpa, past: Sequence[e.Event]) -> Box:
     """Secure EPT walk and PAMT owner of the page, and the last leaf."""
     if ask.world == "legacy":
         lines = (Words("the host's EPT maps the guest", "secondary"),)
@@ -200,7 +216,7 @@ def module(ask: Any, hpa: Hpa, past: Sequence[e.Event]) -> Box:
     leaf = next((x for x in reversed(past) if isinstance(x, e.LeafReturned)), None)
     if leaf:
         lines += (Words(f"{leaf.name} {_outcome(leaf)}", "bad" if leaf.reason else "secondary"),)
-    return Box("module", "TDX module", lines, "module", view="sept",
+    return Box("module", "TDX module", lines, "module", view="sept", shorts=("Module",),
                tip="Walks the Secure EPT and keeps the owner of every page. Enter: the walk")  # fmt: skip
 
 
@@ -210,7 +226,7 @@ def _outcome(leaf: e.LeafReturned) -> str:
     return "ok" if leaf.status == 0 else "returned"
 
 
-def _sept_lines(ask: Any, page: Any) -> tuple[Words, ...]:
+def _sept_lines(ask: Ask, page: "PageInfo") -> tuple[Words, ...]:
     owner = Words(f"PAMT {page.kind or 'no type'}, owner {page.letter or 'none'}")
     if page.gpa is None:
         return (owner,)

@@ -1,17 +1,22 @@
 """The boxes of the stage that hold lines: cache, memory engine, DRAM, and who looks at DRAM."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tdxviz.core.units import LINE, PAGE, Hpa, is_private, line_of, page_of
+from tdxviz.ui.present.ask import Ask
 from tdxviz.ui.present.film_parts import Film
 from tdxviz.ui.present.hexes import bare, hex_bytes, readable
 from tdxviz.ui.present.stage_parts import Box, DramRow, Words
+
+if TYPE_CHECKING:  # because the core is heavy
+    from tdxviz.core.observe import Seen
+    from tdxviz.core.peek import LineDetail
 
 AROUND = 2
 """DRAM lines shown on each side of the one in question."""
 
 
-def cache(ask: Any, hpa: Hpa, film: Film | None, still: int) -> Box:
+def cache(ask: Ask, hpa: Hpa, film: Film | None, still: int) -> Box:
     """The aliases of the line that the cache holds, one per KeyID, and what this access found."""
     detail = ask.line(hpa)
     lines: list[Words] = []
@@ -25,7 +30,7 @@ def cache(ask: Any, hpa: Hpa, film: Film | None, still: int) -> Box:
         lines.append(Words("two KeyIDs, two copies: no coherence", "bad"))
     lines.append(Words(_cache_words(film, still), "secondary"))
     return Box("cache", "Cache, tagged by KeyID" if ask.world != "legacy" else "Cache", tuple(lines),
-               view="line", short="Cache by KeyID", tip="Plaintext lines inside the package. Enter: this line")  # fmt: skip
+               view="line", shorts=("Cache by KeyID", "Cache"), tip="Plaintext lines inside the package. Enter: this line")  # fmt: skip
 
 
 def _cache_words(film: Film | None, still: int) -> str:
@@ -40,7 +45,7 @@ def _cache_words(film: Film | None, still: int) -> str:
 # --- the memory-encryption engine -----------------------------------------------------------------
 
 
-def engine(ask: Any, hpa: Hpa, film: Film | None, still: int) -> Box:
+def engine(ask: Ask, hpa: Hpa, film: Film | None, still: int) -> Box:
     """Key, MAC and owner bit as the memory controller would judge them for this access."""
     if ask.world == "legacy":
         lines = (Words("no memory encryption", "bad"), Words("bytes go to the chips as they are"))
@@ -54,9 +59,10 @@ def engine(ask: Any, hpa: Hpa, film: Film | None, still: int) -> Box:
     return Box(
         id="engine",
         title="Memory encryption engine",
-        short="Encryption engine",
+        shorts=("Encryption engine", "Engine"),
         lines=(_owner_words(detail.owner_bit, keyid), _mac_words(ask, detail, keyid),
-               Words(f"AES-XTS, tweak = address {bare(hpa)}", "secondary", short="AES-XTS, tweak = address")),
+               *_turned(film, still),
+               Words(f"AES-XTS, tweak = address {bare(hpa)}", "secondary", short=f"AES-XTS, key {keyid:#04x}")),
         tone="outside" if stopped else "inside",
         view="line",
         chip=f"key {keyid:#04x}, never leaves" if _has_key(ask, keyid) else "no key",
@@ -65,13 +71,23 @@ def engine(ask: Any, hpa: Hpa, film: Film | None, still: int) -> Box:
     )  # fmt: skip
 
 
-def _keyid(ask: Any, film: Film | None) -> int:
+def _turned(film: Film | None, still: int) -> tuple[Words, ...]:
+    """What the engine made of the bytes in this access, once it has."""
+    taken = film.stills[: still + 1] if film else ()
+    before = next((s.data for s in taken if s.phase == "fetch"), b"")
+    after = next((s.data for s in taken if s.phase == "check"), b"")
+    if not before or not after:
+        return ()
+    return (Words(f"{before[:4].hex(' ')} → {after[:4].hex(' ')}", mono=True),)
+
+
+def _keyid(ask: Ask, film: Film | None) -> int:
     if film and film.keyid is not None:
         return film.keyid
     return next((row.hkid for row in ask.key_rows() if row.owner == "td-a" or row.owner == "A"), 0)
 
 
-def _has_key(ask: Any, keyid: int) -> bool:
+def _has_key(ask: Ask, keyid: int) -> bool:
     rows = ask.key_rows()
     return any(row.hkid == keyid and row.configured for row in rows) or (keyid == 0 and bool(rows))
 
@@ -84,7 +100,7 @@ def _owner_words(owner_bit: bool, keyid: int) -> Words:
     return Words(f"TD-owner bit {bit}, KeyID {keyid} → {answer}", short=f"owner bit {bit} → {answer}")
 
 
-def _mac_words(ask: Any, detail: Any, keyid: int) -> Words:
+def _mac_words(ask: Ask, detail: "LineDetail", keyid: int) -> Words:
     if ask.world == "li":
         return Words("no MAC: logical integrity")
     if not is_private(keyid):
@@ -101,12 +117,12 @@ def _mac_words(ask: Any, detail: Any, keyid: int) -> Words:
 # --- outside --------------------------------------------------------------------------------------
 
 
-def device(ask: Any, hpa: Hpa) -> Box:
+def device(ask: Ask, hpa: Hpa) -> Box:
     """A device behind the IOMMU, reading with KeyID 0."""
     return _onlooker(ask, "device", "Device (DMA)", ask.line(hpa).device, "device")
 
 
-def probe(ask: Any, hpa: Hpa) -> Box:
+def probe(ask: Ask, hpa: Hpa) -> Box:
     """A probe on the memory bus or on the DIMM."""
     return _onlooker(ask, "probe", "Probe on the bus", ask.line(hpa).probe, "outside")
 
@@ -123,7 +139,7 @@ SHORT_REASONS = {
 SHORTER = {"zeros": "owner bit is 1", "noise": "ciphertext", "readable": "plain text"}
 
 
-def _onlooker(ask: Any, box: str, title: str, seen: Any, tone: str) -> Box:
+def _onlooker(ask: Ask, box: str, title: str, seen: "Seen", tone: str) -> Box:
     sees = f"sees {hex_bytes(seen.data, 4).removesuffix(' …')}" if seen.data else "sees nothing"
     role = "bad" if seen.kind == "readable" and any(seen.data or b"") else "secondary"
     words = SHORT_REASONS.get(seen.kind, seen.reason)
@@ -131,11 +147,12 @@ def _onlooker(ask: Any, box: str, title: str, seen: Any, tone: str) -> Box:
         words = "not a private line"
     brief = f"sees {hex_bytes(seen.data, 3).removesuffix(' …')}" if seen.data else sees
     short = SHORTER.get(seen.kind, words)
-    return Box(box, title, (Words(sees, mono=True, short=brief), Words(words, role, short=short)), tone, view="eyes",
+    brief_title = {"device": "Device", "probe": "Bus probe"}[box]
+    return Box(box, title, (Words(sees, mono=True, short=brief), Words(words, role, short=short)), tone, view="eyes", shorts=(brief_title,),
                tip=f"{seen.reason}. Enter: who sees what")  # fmt: skip
 
 
-def dram(ask: Any) -> Box:
+def dram(ask: Ask) -> Box:
     """Heading and footing of the memory chips; the lines are ``rows``."""
     words = "what the chips hold is noise without the key"
     role = "secondary"
@@ -145,8 +162,9 @@ def dram(ask: Any) -> Box:
                tip="What the memory chips hold. Enter: the whole page")  # fmt: skip
 
 
-def rows(ask: Any, hpa: Hpa) -> tuple[DramRow, ...]:
+def rows(ask: Ask, hpa: Hpa, chosen: Hpa | None = None) -> tuple[DramRow, ...]:
     """Five lines of one page around ``hpa``, as the chips hold them."""
+    pointed = None if chosen is None else line_of(chosen)
     line, page = line_of(hpa), page_of(hpa)
     lowest = max(page, min(line - AROUND * LINE, page + PAGE - (2 * AROUND + 1) * LINE))
     owner = ask.page(hpa).owner
@@ -155,7 +173,8 @@ def rows(ask: Any, hpa: Hpa) -> tuple[DramRow, ...]:
         detail = ask.line(at)
         mac = "" if detail.mac_stored is None else f"{detail.mac_stored:07x}"
         found.append(
-            DramRow(at, detail.cipher, detail.owner_bit, mac, owner, at == line, detail.poison)
+            DramRow(at, detail.cipher, detail.owner_bit, mac, owner, at == line, detail.poison,
+                    at == pointed)
         )
     return tuple(found)
 

@@ -33,8 +33,8 @@ class Box:
     chip: str = ""
     tip: str = ""
     refused: bool = False
-    short: str = ""
-    """Title for narrow boxes."""
+    shorts: tuple[str, ...] = ()
+    """Titles for narrow boxes, longest first."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,10 @@ class DramRow:
     owner: str
     """Owner token of the page."""
     focus: bool
+    """The line that the picture is about."""
     poison: bool
+    chosen: bool = False
+    """The line that the learner points at elsewhere."""
 
 
 @dataclass(frozen=True)

@@ -64,22 +64,25 @@ def legs(film: Film, number: int, has_module: bool) -> tuple[str, ...]:
 
 def _with_approach(kind: str, found: tuple[str, ...]) -> tuple[str, ...]:
     """The attacker's own arrow comes first, whatever the first micro-operation is."""
-    first = {"host": "core1>cache", "device": "device>iommu"}[kind]
-    if first in found or found[0] in ("core1", "core1>iommu"):
+    way = {"host": ("core1>cache", "cache>engine"), "device": ("device>iommu", "iommu>engine")}[kind]
+    if way[0] in found or ">" not in found[-1] or found[-1] == "core1>iommu":
         return found
-    return (first, *found)
+    if "engine" not in found[-1] or found[-1] == way[1]:
+        way = way[:1]
+    return (*way, *found)
 
 
 def arrows(film: Film, upto: int, has_module: bool) -> tuple[Arrow, ...]:
-    """All arrows of the stills up to number ``upto``; only the first leg of a still is numbered."""
+    """All arrows of the stills up to number ``upto``; only the last leg of a still is numbered."""
     role = ROLES.get(film.kind, "module")
     drawn: list[Arrow] = []
     for number in range(upto + 1):
         still = film.stills[number]
-        for part, leg in enumerate(legs(film, number, has_module)):
-            drawn.append(
-                Arrow(leg, number + 1 if part == 0 else 0, role, number == upto, still.refused)
-            )
+        found = legs(film, number, has_module)
+        for part, leg in enumerate(found, 1):
+            last = part == len(found)
+            stop = still.refused and last
+            drawn.append(Arrow(leg, number + 1 if last else 0, role, number == upto, stop))
     return tuple(drawn)
 
 

@@ -1,7 +1,8 @@
 """The verdict banner in plain values. The judgement itself is made in the core, from events."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 BANDS = {
     "dash": "#59616E",
@@ -17,6 +18,32 @@ BANDS = {
 
 PROPERTIES = ("confidentiality", "integrity", "availability", "freshness")
 ROLES = {"kept": "good", "lost": "bad", "detected": "warn", "ended": "warn"}
+
+
+class Signalled(Protocol):
+    """What ``core.verdict.Signal`` has."""
+
+    @property
+    def observer(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+class Judged(Protocol):
+    """What the banner reads of ``core.verdict.Verdict``, beside the four properties."""
+
+    @property
+    def word(self) -> str: ...
+    @property
+    def shape(self) -> str: ...
+    @property
+    def sentence(self) -> str: ...
+    @property
+    def decided_by(self) -> str: ...
+    @property
+    def signals(self) -> Sequence[Signalled]: ...
+    @property
+    def causes(self) -> tuple[int, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -48,14 +75,14 @@ NEUTRAL = Banner(
 )  # fmt: skip
 
 
-def banner(verdict: Any) -> Banner:
+def banner(verdict: Judged | None) -> Banner:
     """What to show for ``core.verdict.Verdict``, or for none."""
     if verdict is None:
         return NEUTRAL
     properties = tuple(
         Property(name.capitalize(), state, ROLES.get(state, "text"))
         for name in PROPERTIES
-        if (state := getattr(verdict, name))
+        if (state := str(getattr(verdict, name)))
     )
     count = len(verdict.causes)
     return Banner(
@@ -69,6 +96,17 @@ def banner(verdict: Any) -> Banner:
         why=f"why? ▸ {count} event{'' if count == 1 else 's'}" if count else "",
         causes=tuple(verdict.causes),
     )
+
+
+def grouped(properties: tuple[Property, ...]) -> tuple[Property, ...]:
+    """The same facts in fewer words: one entry a state, in the order of first appearance."""
+    states = dict.fromkeys(p.state for p in properties)
+    made: list[Property] = []
+    for state in states:
+        same = [p for p in properties if p.state == state]
+        names = ", ".join(p.name.lower() for p in same)
+        made.append(Property(names[:1].upper() + names[1:], state, same[0].role))
+    return tuple(made)
 
 
 def next_cause(causes: tuple[int, ...], index: int) -> int | None:

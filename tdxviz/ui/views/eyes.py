@@ -157,13 +157,15 @@ class EyesPanel(Panel):
     def _words(self, brush: Brush, rect: QRectF, card: present.Card, line: float) -> None:
         """Name, reason over as many lines as there is room for, and the mark."""
         top = QRectF(rect.left(), rect.top(), rect.width(), line)
-        brush.text(top, card.title, size=13, bold=True)
+        fits = brush.width(card.title, size=13, bold=True) <= rect.width()
+        brush.text(top, card.title if fits else card.short_title, size=13, bold=True)
         mark = QRectF(rect.left(), max(rect.bottom() - line, rect.top() + line), rect.width(), line)
         middle = QRectF(rect.left(), top.bottom(), rect.width(), mark.top() - top.bottom())
         lines = int(middle.height() / (line - brush.u))
         if lines >= 1:
             brush.wrapped(middle, card.reason, "secondary", size=12, lines=lines)
-        brush.text(mark, card.mark, card.role, bold=True)
+        fits = brush.width(card.mark, bold=True) <= rect.width()
+        brush.text(mark, card.mark if fits else card.short_mark, card.role, bold=True)
 
     def _bytes(self, brush: Brush, rect: QRectF, card: present.Card, line: float) -> None:
         step = brush.width("00 ", True, 12)

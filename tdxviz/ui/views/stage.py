@@ -4,16 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
 
+from tdxviz.core.units import Hpa
 from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import stage as present
 from tdxviz.ui.present.ask import Ask
 from tdxviz.ui.present.films import film_at, neighbour
 from tdxviz.ui.present.stage_parts import StagePicture
 from tdxviz.ui.theme import Theme
-from tdxviz.ui.views import stage_film, stage_paint
-from tdxviz.ui.views.stage_brush import Brush
+from tdxviz.ui.views import stage_dram, stage_film, stage_paint
+from tdxviz.ui.views.stage_brush import Brush, Fonts
 from tdxviz.ui.views.stage_layout import Plan, plan, zoom
 
 STILL_MS = 900
@@ -36,7 +37,8 @@ class StagePanel(Panel):
         self._registers: tuple[int, ...] = ()
         self._before: tuple[int, ...] = ()
         self._speed = 1.0
-        self._zoom = 1.0
+        self._fonts = Fonts(theme)
+        self._ground: QPixmap | None = None
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._next_still)
         self.setMinimumSize(self.minimumSizeHint())
@@ -51,6 +53,7 @@ class StagePanel(Panel):
 
     def set_theme(self, theme: Theme) -> None:
         self._plan = None
+        self._fonts = Fonts(theme)
         super().set_theme(theme)
 
     def _events(self) -> Any:
@@ -93,8 +96,11 @@ class StagePanel(Panel):
         if self._plan is None:
             area = QRectF(self.rect()).adjusted(0, 4, 0, -4)
             unit = float(self.theme.px(1))
-            self._zoom = zoom(area.width(), area.height(), unit)
-            self._plan = plan(area, unit * self._zoom, shown.protected)
+            scale = zoom(area.width(), area.height(), unit)
+            if scale != self._fonts.zoom:
+                self._fonts = Fonts(self.theme, scale)
+            self._plan = plan(area, unit * scale, shown.protected)
+            self._ground = None
             self._bar = stage_film.bar(self._plan.film, self._plan.unit, shown.film)
             self._make_hits(shown, self._plan, self._bar)
         return self._plan
@@ -103,15 +109,29 @@ class StagePanel(Panel):
         where, shown = self.layout_now(), self._shown
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        brush = Brush(painter, self.theme, self._zoom)
-        painter.fillRect(self.rect(), brush.tint("rule", 0.0))
+        brush = Brush(painter, self.theme, self._fonts)
         if where is None or shown is None or self._bar is None:
+            painter.fillRect(self.rect(), brush.color("panel"))
             brush.text(QRectF(self.rect()), "Loading the machine …", "secondary", size=14)
         else:
+            painter.drawPixmap(0, 0, self._prepared(where, shown))
             stage_paint.paint(brush, where, shown)
             stage_film.paint(brush, self._bar, shown, self.playing, self._speed)
         painter.end()
         super().paintEvent(event)
+
+    def _prepared(self, where: Plan, shown: StagePicture) -> QPixmap:
+        """What changes only with size, theme and world: regions and the trust boundary."""
+        if self._ground is None:
+            ratio = self.devicePixelRatioF()
+            self._ground = QPixmap(self.size() * ratio)
+            self._ground.setDevicePixelRatio(ratio)
+            self._ground.fill(self.theme.panel)
+            painter = QPainter(self._ground)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            stage_paint.ground(Brush(painter, self.theme, self._fonts), where, shown)
+            painter.end()
+        return self._ground
 
     # --- hits -----------------------------------------------------------------------------
 
@@ -121,6 +141,11 @@ class StagePanel(Panel):
             rect = where.boxes.get(box.id)
             if rect is not None and box.view:
                 hits.append((rect, self._opener(box.view), box.tip or box.title))
+        from_rows = stage_dram.plan_rows(where, self._fonts, shown.rows).rows
+        hits += [
+            (rect, self._chooser(row.hpa), f"Line {row.hpa:#x}. Enter: choose it")
+            for row, rect in from_rows
+        ]
         if shown.film:
             for number, (notch, still) in enumerate(zip(bar.notches, shown.film.stills, strict=True)):
                 rect = QRectF(notch - QPointF(11, 11) * where.unit, notch + QPointF(11, 11) * where.unit)
@@ -135,6 +160,15 @@ class StagePanel(Panel):
 
     def _opener(self, view: str) -> Callable[[], None]:
         return lambda: self.bridge.open_view(view)
+
+    def _chooser(self, hpa: Hpa) -> Callable[[], None]:
+        return lambda: self.choose(hpa)
+
+    def choose(self, hpa: Hpa) -> None:
+        """Make a line the one that all views show."""
+        from tdxviz.session.moment import Focus
+
+        self.bridge.select(Focus(hpa=hpa))
 
     def _goer(self, index: int) -> Callable[[], None]:
         return lambda: self.bridge.go_to(index)

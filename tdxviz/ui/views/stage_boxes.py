@@ -2,9 +2,9 @@
 
 from PySide6.QtCore import QPointF, QRectF
 
-from tdxviz.ui.present.stage_parts import Box, Core, DramRow, StagePicture, Words
-from tdxviz.ui.theme import OWNER_HUES
-from tdxviz.ui.views.stage_brush import CENTRE, RIGHT, Brush
+from tdxviz.ui.present.stage_parts import Box, Core, StagePicture, Words
+from tdxviz.ui.views import stage_dram
+from tdxviz.ui.views.stage_brush import CENTRE, Brush
 from tdxviz.ui.views.stage_layout import Plan
 
 DIMMED = 0.5
@@ -19,8 +19,8 @@ class BoxPainter:
         self.shown = shown
         self.u = plan.unit
         self.size = plan.size
-        self.data = plan.size - 1 if plan.size > 13 else 12
-        self.pitch = brush.font(False, self.size)[1].height() + 1 * self.u
+        self.data = plan.data
+        self.pitch = stage_dram.line_height(plan, brush.fonts)
 
     def paint(self) -> None:
         for box in self.shown.boxes.values():
@@ -31,7 +31,8 @@ class BoxPainter:
             if isinstance(box, Core):
                 self._core(box, rect)
             elif box.id == "dram":
-                self._dram(box, rect)
+                self._edge(box)
+                stage_dram.paint(self.b, self.plan, self.shown, box)
             else:
                 self._plain(box, rect)
         self.b.p.setOpacity(1.0)
@@ -56,8 +57,9 @@ class BoxPainter:
         self._lines(box.lines, inner, head.bottom() + 1 * u)
 
     def _title(self, box: Box, room: float) -> str:
-        fits = self.b.width(box.title, False, self.size, True) <= room
-        return box.title if fits or not box.short else box.short
+        options = (box.title, *box.shorts)
+        fitting = (t for t in options if self.b.width(t, False, self.size, True) <= room)
+        return next(fitting, options[-1])
 
     def _lines(self, lines: tuple[Words, ...], inner: QRectF, top: float) -> None:
         """As many lines as the box has room for; the first ones matter most."""
@@ -165,72 +167,21 @@ class BoxPainter:
         for number, words in enumerate(box.lines[:rows]):
             at = QRectF(inner.left(), inner.top() + number * self.pitch, inner.width(), self.pitch)
             if number == 1:
-                used = self.b.width(words.text + "  ", size=self.data)
-                pill = self.b.width(box.token, True, 12, True) + 16 * u
-                centre = QPointF(min(at.left() + used + pill / 2, at.right() - pill / 2), at.center().y())
-                at.setWidth(max(used, 0))
-                self.b.pill(centre, box.token, self.b.color("host"), self.b.ink("host"),
+                text, token = self._beside(words, box.token, at.width())
+                used = self.b.width(text + "  ", size=self.data)
+                pill = self.b.width(token, True, 12, True) + 16 * u
+                centre = QPointF(at.left() + used + pill / 2, at.center().y())
+                self.b.text(at, text, words.role, size=self.data)
+                self.b.pill(centre, token, self.b.color("host"), self.b.ink("host"),
                             self.b.color("edge"))  # fmt: skip
-            self._words(words, at)
+            else:
+                self._words(words, at)
 
-    # --- DRAM -----------------------------------------------------------------------------
-
-    def _dram(self, box: Box, rect: QRectF) -> None:
-        u = self.u
-        self._edge(box)
-        inner = rect.adjusted(8 * u, 4 * u, -8 * u, -3 * u)
-        title = self.b.text(QRectF(inner.left(), inner.top(), inner.width(), self.pitch), box.title,
-                            size=self.size, bold=True)  # fmt: skip
-        rows_top = inner.top() + self.pitch
-        rows = self.shown.rows
-        foot = inner.bottom() - rows_top >= self.pitch * (len(rows) + 1)
-        legend = "address · 64 bytes … · owner · MAC" if self.shown.world == "ci" else "address · 64 bytes"
-        if self.shown.world == "li":
-            legend = "address · 64 bytes … · owner"
-        at = QRectF(inner.left() + title + 12 * u, inner.top(), inner.width() - title - 12 * u, self.pitch)
-        self.b.text(at, legend, "secondary", size=11)
-        space = inner.bottom() - rows_top - (self.pitch if foot else 0)
-        pitch = min(space / max(len(rows), 1), self.pitch * 1.9)
-        if pitch < self.pitch * 0.9:
-            rows = self._fewer(rows, int(space / (self.pitch * 0.92)))
-            pitch = space / max(len(rows), 1)
-        for number, row in enumerate(rows):
-            self._row(row, QRectF(inner.left(), rows_top + number * pitch, inner.width(), pitch))
-        if foot:
-            line = QRectF(inner.left(), inner.bottom() - self.pitch, inner.width(), self.pitch)
-            self._words(box.lines[0], line)
-
-    def _fewer(self, rows: tuple[DramRow, ...], count: int) -> tuple[DramRow, ...]:
-        """The rows nearest to the one in question."""
-        here = next((n for n, row in enumerate(rows) if row.focus), 0)
-        count = max(count, 1)
-        start = min(max(0, here - count // 2), max(len(rows) - count, 0))
-        return rows[start : start + count]
-
-    def _row(self, row: DramRow, rect: QRectF) -> None:
-        u, b = self.u, self.b
-        if row.focus:
-            b.frame(rect.adjusted(-3 * u, 0.5 * u, 3 * u, -0.5 * u), b.theme.panel, b.color("edge"),
-                    1.8 * u, 3 * u)  # fmt: skip
-        band = QRectF(rect.left() + 1 * u, rect.top() + 2 * u, 5 * u, rect.height() - 4 * u)
-        if row.owner in OWNER_HUES:
-            b.p.fillRect(band, b.color(row.owner))
-        x = rect.left() + 11 * u
-        step = b.width("0", True, self.data)
-        b.text(QRectF(x, rect.top(), step * 7, rect.height()), f"{row.hpa:06x}", "secondary",
-               mono=True, size=self.data)
-        tail = self._tail(row)
-        tail_width = b.width(tail, True, self.data) + 2 * u
-        count = int((rect.right() - x - 7 * step - tail_width - 12 * u) / (3 * step))
-        data = row.cipher[: max(min(count, 16), 2)].hex(" ") + " …"
-        b.text(QRectF(x + 7 * step, rect.top(), rect.width(), rect.height()), data, mono=True,
-               size=self.data, bold=row.focus)
-        b.text(QRectF(rect.right() - tail_width, rect.top(), tail_width, rect.height()), tail,
-               "bad" if row.poison else "text", mono=True, size=self.data,
-               align=RIGHT)  # fmt: skip
-
-    def _tail(self, row: DramRow) -> str:
-        if self.shown.world == "legacy":
-            return ""
-        poison = "✕ " if row.poison else ""
-        return f"{poison}{int(row.owner_bit)} {row.mac}".rstrip()
+    def _beside(self, words: Words, token: str, room: float) -> tuple[str, str]:
+        """Words and as many bytes of the token as fit on one line."""
+        for text in (words.text, words.short):
+            for shown in (token, token[:8], token[:5]):
+                wide = self.b.width(text + "  ", size=self.data) + self.b.width(shown, True, 12, True)
+                if text and wide + 16 * self.u <= room:
+                    return text, shown
+        return "", token[:5]

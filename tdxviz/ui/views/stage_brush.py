@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import TypeAlias
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF
@@ -13,27 +14,71 @@ RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 CENTRE = Qt.AlignmentFlag.AlignCenter
 
 
+ALIGN = {one: int(one | Qt.TextFlag.TextSingleLine) for one in (LEFT, RIGHT, CENTRE)}
+MOST_TEXTS = 4000
+"""Measured texts that are kept; old ones go all at once."""
+
+Face: TypeAlias = tuple[bool, int, bool]
+"""Monospace, size at 100 %, bold."""
+
+
 def mix(one: str | QColor, two: str | QColor, share: float) -> QColor:
     """``share`` of ``two`` in ``one``."""
     a, b = QColor(one), QColor(two)
-    parts = [
-        round(x + (y - x) * share)
-        for x, y in zip(a.getRgb()[:3], b.getRgb()[:3], strict=True)
-    ]
-    return QColor(*parts)
+    pairs = ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))
+    return QColor(*(round(x + (y - x) * share) for x, y in pairs))
+
+
+class Fonts:
+    """Fonts and measured texts of one theme and zoom; a panel keeps it between paints."""
+
+    def __init__(self, theme: Theme, zoom: float = 1.0) -> None:
+        self.theme = theme
+        self.zoom = zoom
+        """Further scale of this picture, beside the theme's: large windows get large stages."""
+        self._fonts: dict[Face, tuple[QFont, QFontMetricsF]] = {}
+        self._widths: dict[tuple[Face, str], float] = {}
+        self._fitted: dict[tuple[Face, str, int], tuple[str, float]] = {}
+
+    def font(self, face: Face) -> tuple[QFont, QFontMetricsF]:
+        if face not in self._fonts:
+            mono, size, bold = face
+            font = QFont(self.theme.mono(size) if mono else self.theme.font(size, bold))
+            font.setBold(bold)
+            font.setPixelSize(max(11, round(font.pixelSize() * self.zoom)))
+            self._fonts[face] = (font, QFontMetricsF(font))
+        return self._fonts[face]
+
+    def width(self, face: Face, text: str) -> float:
+        key = (face, text)
+        if key not in self._widths:
+            if len(self._widths) > MOST_TEXTS:
+                self._widths.clear()
+            self._widths[key] = self.font(face)[1].horizontalAdvance(text)
+        return self._widths[key]
+
+    def fitted(self, face: Face, text: str, room: float) -> tuple[str, float]:
+        """``text`` shortened at its end to ``room`` pixels, and its width."""
+        if self.width(face, text) <= room:
+            return text, self.width(face, text)
+        key = (face, text, int(room))
+        if key not in self._fitted:
+            if len(self._fitted) > MOST_TEXTS:
+                self._fitted.clear()
+            shown = self.font(face)[1].elidedText(text, Qt.TextElideMode.ElideRight, room)
+            self._fitted[key] = (shown, self.width(face, shown))
+        return self._fitted[key]
 
 
 class Brush:
     """A painter with the theme's colours and fonts, for one paint event."""
 
-    def __init__(self, painter: QPainter, theme: Theme, zoom: float = 1.0) -> None:
+    def __init__(self, painter: QPainter, theme: Theme, fonts: Fonts | None = None) -> None:
         self.p = painter
         self.theme = theme
-        self.zoom = zoom
-        """Further scale of this picture, beside the theme's: large windows get large stages."""
-        self.u = float(theme.px(1)) * zoom
+        self.fonts = fonts or Fonts(theme)
+        self.u = float(theme.px(1)) * self.fonts.zoom
         self.dark = QColor(theme.bg).lightness() < 128
-        self._fonts: dict[tuple[bool, int, bool], tuple[QFont, QFontMetricsF]] = {}
 
     # --- colours and fonts ----------------------------------------------------------------
 
@@ -54,16 +99,10 @@ class Brush:
         return mix(self.theme.panel, self.color(role), share)
 
     def font(self, mono: bool, size: int, bold: bool = False) -> tuple[QFont, QFontMetricsF]:
-        key = (mono, size, bold)
-        if key not in self._fonts:
-            font = QFont(self.theme.mono(size) if mono else self.theme.font(size, bold))
-            font.setBold(bold)
-            font.setPixelSize(max(11, round(font.pixelSize() * self.zoom)))
-            self._fonts[key] = (font, QFontMetricsF(font))
-        return self._fonts[key]
+        return self.fonts.font((mono, size, bold))
 
     def width(self, text: str, mono: bool = False, size: int = 12, bold: bool = False) -> float:
-        return self.font(mono, size, bold)[1].horizontalAdvance(text)
+        return self.fonts.width((mono, size, bold), text)
 
     # --- text -----------------------------------------------------------------------------
 
@@ -72,12 +111,12 @@ class Brush:
         size: int = 12, bold: bool = False, align: Qt.AlignmentFlag = LEFT,
     ) -> float:  # fmt: skip
         """One line inside ``rect``, shortened in the middle of nothing: at its end. Its width."""
-        font, metrics = self.font(mono, size, bold)
-        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
-        self.p.setFont(font)
+        face = (mono, size, bold)
+        shown, wide = self.fonts.fitted(face, text, rect.width())
+        self.p.setFont(self.fonts.font(face)[0])
         self.p.setPen(role if isinstance(role, QColor) else self.color(role))
-        self.p.drawText(rect, int(align | Qt.TextFlag.TextSingleLine), shown)
-        return metrics.horizontalAdvance(shown)
+        self.p.drawText(rect, ALIGN[align], shown)
+        return wide
 
     def wrapped(
         self, rect: QRectF, text: str, role: str = "text", *, size: int = 12, lines: int = 9

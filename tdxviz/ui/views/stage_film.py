@@ -56,8 +56,10 @@ def bar(area: QRectF, unit: float, film: Film | None) -> Bar:
 
 def fitting(brush: Brush, where: Bar, film: Film, now: int) -> list[str]:
     """Labels of all notches: full words if they fit side by side, else short, else the current."""
-    for pick in ("label", "short"):
-        words = [getattr(still, pick) for still in film.stills]
+    full = [still.label for still in film.stills]
+    short = [still.short for still in film.stills]
+    mixed = [still.label if n == now else still.short for n, still in enumerate(film.stills)]
+    for words in (full, mixed, short):
         if _fit(brush, where, words, now):
             return words
     return [still.label if n == now else "" for n, still in enumerate(film.stills)]

@@ -27,6 +27,8 @@ class Plan:
     tall: bool
     size: int
     """Pixels of a box's title at 100 %."""
+    data: int
+    """Pixels of its lines at 100 %."""
     title: QRectF
     package: QRectF
     outside: QRectF
@@ -54,7 +56,7 @@ def plan(area: QRectF, unit: float, has_module: bool = True) -> Plan:
     package = QRectF(picture.left(), picture.top(), picture.width() * share, picture.height())
     outside = QRectF(package.right() + gutter * 0.36, picture.top(), 0, picture.height())
     outside.setRight(picture.right())
-    made = Plan(unit, tall, size, title, package, outside, film)
+    made = Plan(unit, tall, size, max(size - 1, 12), title, package, outside, film)
     _inside(made, has_module)
     _outside(made, gutter)
     _legs(made, has_module)
@@ -83,6 +85,7 @@ def _inside(made: Plan, has_module: bool) -> None:
     pad = 12 * u
     area = made.package.adjusted(pad, 14 * u, -pad - 8 * u, -pad)
     gap = ROW_GAP * u
+    names: dict[str, QRectF] = {}
     if made.tall:
         room = area.height() - 2 * gap
         heights = [room * 0.42, room * 0.27, room * 0.31]
@@ -92,16 +95,16 @@ def _inside(made: Plan, has_module: bool) -> None:
         second = _row(area, second_top, heights[1], shares, 26 * u)
         engine_top = second_top + heights[1] + gap
         left = second[1].left()
-        names = dict(zip(("tlb", "cache", "module"), second, strict=False))
+        names.update(zip(("tlb", "cache", "module"), second, strict=False))
         names["engine"] = QRectF(left, engine_top, area.right() - left, heights[2])
         names["spot"] = QRectF(area.left(), engine_top, left - area.left() - 12 * u, heights[2])
     else:
         room = area.height() - gap
         heights = [room * 0.54, room * 0.46]
-        shares = [0.47, 0.29, 0.24] if has_module else [0.56, 0.44]
+        shares = [0.47, 0.29, 0.24] if has_module else [0.50, 0.50]
         first = _row(area, area.top(), heights[0], shares, 16 * u)
         second = _row(area, area.top() + heights[0] + gap, heights[1], [0.25, 0.33, 0.42], 26 * u)
-        names = dict(zip(("tlb", "cache", "engine"), second, strict=False))
+        names.update(zip(("tlb", "cache", "engine"), second, strict=False))
         if has_module:
             names["module"] = first[2]
     made.boxes.update(names)

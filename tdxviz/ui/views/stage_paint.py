@@ -14,10 +14,9 @@ ARROW = 3.4
 def paint(brush: Brush, plan: Plan, shown: StagePicture) -> None:
     """Everything above the film bar."""
     _title(brush, plan, shown)
-    _regions(brush, plan, shown)
     _doors(brush, plan, shown)
     BoxPainter(brush, plan, shown).paint()
-    _labels(brush, plan, shown)
+    _spot(brush, plan, shown)
     _arrows(brush, plan, shown)
     _tokens(brush, plan, shown)
 
@@ -28,7 +27,7 @@ def _title(brush: Brush, plan: Plan, shown: StagePicture) -> None:
     brush.text(rest, shown.caption, "secondary", size=12)
 
 
-def _regions(brush: Brush, plan: Plan, shown: StagePicture) -> None:
+def ground(brush: Brush, plan: Plan, shown: StagePicture) -> None:
     """Outside, and the package with the strongest line on the screen around it."""
     u = plan.unit
     brush.frame(plan.outside, brush.tint("outside", 0.07), brush.color("rule"), 1.2 * u, 12 * u)
@@ -36,6 +35,7 @@ def _regions(brush: Brush, plan: Plan, shown: StagePicture) -> None:
         brush.frame(plan.package, brush.tint("inside", 0.11), brush.color("inside"), 3.4 * u, 12 * u, True)
     else:
         brush.frame(plan.package, brush.tint("secondary", 0.06), brush.color("secondary"), 1.2 * u, 12 * u)
+    _labels(brush, plan, shown)
 
 
 def _labels(brush: Brush, plan: Plan, shown: StagePicture) -> None:
@@ -53,7 +53,6 @@ def _labels(brush: Brush, plan: Plan, shown: StagePicture) -> None:
               "below: firmware, not trusted", "secondary", plan.package.width() - 28 * u)  # fmt: skip
         _flag(brush, QPointF(plan.outside.left() + 14 * u, plan.outside.bottom()),
               "further out: the network", "secondary", plan.outside.width() - 28 * u)  # fmt: skip
-    _spot(brush, plan, shown)
 
 
 def _spot(brush: Brush, plan: Plan, shown: StagePicture) -> None:
@@ -115,37 +114,33 @@ def _arrows(brush: Brush, plan: Plan, shown: StagePicture) -> None:
         points = plan.legs.get(arrow.leg)
         if points:
             width = ARROW if arrow.current else ARROW * 0.66
-            ends_here = arrow.stop and _last_leg(shown, arrow)
-            brush.arrow(points, brush.color(arrow.role), width * u, stop=ends_here)
+            brush.arrow(points, brush.color(arrow.role), width * u, stop=arrow.stop)
     for arrow in shown.arrows:
         if arrow.number:
             _number(brush, plan, shown, arrow)
 
 
-def _last_leg(shown: StagePicture, arrow: Arrow) -> bool:
-    """Of a still's legs only the last one carries the cross."""
-    same = [a for a in shown.arrows if a.current == arrow.current and a.stop]
-    return same[-1] is arrow
-
-
 def _number(brush: Brush, plan: Plan, shown: StagePicture, arrow: Arrow) -> None:
-    u = plan.unit
-    points = plan.legs.get(arrow.leg)
+    radius = (9.5 if arrow.current else 8.0) * plan.unit
+    at = _number_place(plan, shown, arrow)
     role = "bad" if arrow.stop else arrow.role
-    radius = (9.5 if arrow.current else 8.0) * u
-    if points:
-        at = plan.marks.get(arrow.leg) or middle(points)
-        flat = abs(points[0].y() - points[-1].y()) < 1
-        away = 25 * u if arrow.stop and flat else 11 * u
-        at = at + (QPointF(0, -away) if flat else QPointF(-13 * u, 0))
-        if arrow.leg in ("dram>engine", "engine>dram"):
-            at = middle(points) + QPointF(6 * u, 12 * u)
-    else:
-        box = plan.boxes.get(arrow.leg)
-        if box is None:
-            return
-        at = QPointF(box.left() + 2 * u, box.top() + 2 * u)
-    brush.disc(at, str(arrow.number), brush.color(role), brush.ink(role), radius)
+    if at is not None:
+        brush.disc(at, str(arrow.number), brush.color(role), brush.ink(role), radius)
+
+
+def _number_place(plan: Plan, shown: StagePicture, arrow: Arrow) -> QPointF | None:
+    """Beside the middle of a leg; at the corner of the box where something happens or stops."""
+    u, points = plan.unit, plan.legs.get(arrow.leg)
+    if arrow.stop or not points:
+        box = plan.boxes.get(arrow.leg.split(">")[-1])
+        return None if box is None else QPointF(box.left() + 2 * u, box.top() + 1 * u)
+    at = plan.marks.get(arrow.leg) or middle(points)
+    if arrow.leg in ("dram>engine", "engine>dram", "bus>dram"):
+        return at + QPointF(6 * u, 12 * u)
+    crossed = any(other.stop and other.leg == arrow.leg for other in shown.arrows)
+    away = (24 if crossed else 12) * u
+    flat = abs(points[0].y() - points[-1].y()) < 1
+    return at + (QPointF(0, -away) if flat else QPointF(-away, 0))
 
 
 def _tokens(brush: Brush, plan: Plan, shown: StagePicture) -> None:

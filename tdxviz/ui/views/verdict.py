@@ -3,7 +3,7 @@
 from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QResizeEvent
 
 from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import verdict as present
@@ -13,6 +13,8 @@ from tdxviz.ui.views.stage_brush import Brush, mix
 
 SLIM = 34
 FULL = 62
+LINE = 13
+"""Added where the sentence needs a second line."""
 
 
 class VerdictPanel(Panel):
@@ -56,6 +58,7 @@ class VerdictPanel(Panel):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._laid = False
+        self._grow()
         super().resizeEvent(event)
 
     def dismiss(self) -> None:
@@ -86,7 +89,16 @@ class VerdictPanel(Panel):
     # --- size -----------------------------------------------------------------------------
 
     def _height(self) -> int:
-        return int(self.theme.px(FULL if self.banner().shape else SLIM))
+        shown = self.banner()
+        if not shown.shape:
+            return int(self.theme.px(SLIM))
+        return int(self.theme.px(FULL + (LINE if self._long(shown) else 0)))
+
+    def _long(self, shown: present.Banner) -> bool:
+        """True if word and sentence do not fit on one line of the present width."""
+        word = QFontMetricsF(self.theme.font(17, True)).horizontalAdvance(shown.word)
+        rest = QFontMetricsF(self.theme.font(13)).horizontalAdvance(shown.sentence)
+        return word + rest + self.theme.px(52 + 14 + 36) > max(self.width(), 1)
 
     def _grow(self) -> None:
         self.setMinimumHeight(self._height())
@@ -126,6 +138,10 @@ class VerdictPanel(Panel):
             self._link = QRectF(self.width() - 34 * u - width, self.height() - 7 * u - height, width, height)
             tip = "Go to the event that decided this; again for the next"
             self.hits.append((self._link, self.why, tip))
+        if shown.decided_by:
+            words = f"{shown.sentence} Decided by: {shown.decided_by}. {shown.signals}"
+            left = self._link.left() if shown.why else self.width() - 40 * u
+            self.hits.append((QRectF(8 * u, 4 * u, left - 16 * u, self.height() - 8 * u), self.why, words))
         if shown.shape:
             self._cross = QRectF(self.width() - 29 * u, 6 * u, 22 * u, 22 * u)
             self.hits.append((self._cross, self.dismiss, "Put this verdict away"))
@@ -151,11 +167,13 @@ class VerdictPanel(Panel):
         verdict_shapes.draw(brush.p, shown.shape, QRectF(
             left.center().x() - sign / 2, left.center().y() - sign / 2, sign, sign), 2.4 * u)  # fmt: skip
         inner = area.adjusted(52 * u, 5 * u, -34 * u, -5 * u)
-        half = inner.height() / 2
-        first = QRectF(inner.left(), inner.top(), inner.width(), half)
-        second = QRectF(inner.left(), inner.top() + half, inner.width(), half)
+        low = 25 * u
+        first = QRectF(inner.left(), inner.top(), inner.width(), min(25 * u, inner.height() / 2))
+        second = QRectF(inner.left(), inner.bottom() - low, inner.width(), low)
         wide = brush.text(first, shown.word, tone, size=17, bold=True)
-        brush.text(first.adjusted(wide + 14 * u, 0, 0, 0), shown.sentence, size=13)
+        room = QRectF(first.left() + wide + 14 * u, first.top() + 4 * u, first.width() - wide - 14 * u,
+                      second.top() - first.top() - 4 * u)  # fmt: skip
+        brush.wrapped(room, shown.sentence, size=13, lines=max(1, int(room.height() / (16 * u))))
         self._details(brush, second, shown)
         brush.text(self._cross, "✕", "secondary", size=13, align=Qt.AlignmentFlag.AlignCenter)
 
@@ -168,11 +186,11 @@ class VerdictPanel(Panel):
             brush.frame(link, brush.theme.panel, brush.color("accent"), 1.2 * u, link.height() / 2)
             brush.text(link, shown.why, size=12, bold=True, align=Qt.AlignmentFlag.AlignCenter)
             row.setRight(link.left() - 12 * u)
-        wide = sum(brush.width(f"{p.name} {p.state}", size=12, bold=True) + 16 * u for p in shown.properties)
-        short = wide > row.width()
-        for prop in shown.properties:
-            name = prop.name[:1] if short else prop.name
-            row.setLeft(row.left() + brush.text(row, f"{name} ", "secondary", size=12))
-            row.setLeft(row.left() + brush.text(row, prop.state, prop.role, size=12, bold=True) + 12 * u)
-        if shown.decided_by:
-            brush.text(row, f"decided by: {shown.decided_by}", "secondary", size=12)
+        reason = f"decided by: {shown.decided_by}" if shown.decided_by else ""
+        wide = sum(brush.width(f"{p.name} {p.state}", bold=True) + 14 * u for p in shown.properties)
+        tight = wide + brush.width(reason) > row.width()
+        for prop in present.grouped(shown.properties) if tight else shown.properties:
+            row.setLeft(row.left() + brush.text(row, f"{prop.name} ", "secondary"))
+            row.setLeft(row.left() + brush.text(row, prop.state, prop.role, bold=True) + 12 * u)
+        if reason and row.width() > 60 * u:
+            brush.text(row, shown.decided_by if tight else reason, "secondary")

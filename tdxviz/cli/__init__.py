@@ -1,0 +1,1 @@
+"""The command line: the same core, headless, no Qt. Nothing heavy is imported before it is used."""

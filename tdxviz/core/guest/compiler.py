@@ -1,0 +1,66 @@
+"""Machine code to closures. Pure and remembered: the same bytes at the same place compile once."""
+
+from functools import lru_cache
+
+from tdxviz.core.guest import (
+    decoder,
+    ops_alu,
+    ops_control,
+    ops_move,
+    ops_mul,
+    ops_shift,
+    ops_string,
+    ops_system,
+)
+from tdxviz.core.guest.decoder import Instruction, OpKind, Register
+from tdxviz.core.guest.table import Build, Op
+
+BUILDERS: dict[str, Build] = (
+    ops_alu.TABLE | ops_move.TABLE | ops_shift.TABLE | ops_mul.TABLE
+    | ops_string.TABLE | ops_control.TABLE | ops_system.TABLE
+)  # fmt: skip
+
+CONTROL = range(Register.CR0, Register.CR15 + 1)
+SEGMENTS = range(Register.ES, Register.GS + 1)
+VECTOR = range(Register.XMM0, Register.ZMM31 + 1)
+DEBUG = range(Register.DR0, Register.TR7 + 1)
+
+
+class Compiled:
+    """``op`` is None for an instruction that is not modelled."""
+
+    __slots__ = ("length", "next", "op", "text")
+
+    def __init__(self, op: Op | None, length: int, after: int, text: str = "") -> None:
+        self.op, self.length, self.next, self.text = op, length, after, text
+
+
+@lru_cache(maxsize=65536)
+def compile_at(code: bytes, rip: int, bits: int) -> Compiled | None:
+    """The instruction at the start of ``code``; None for bytes that are no instruction.
+
+    Raises:
+        decoder.Incomplete: more bytes are needed.
+    """
+    ins = decoder.decode(code, rip, bits)
+    if ins is None:
+        return None
+    build = _builder(ins)
+    text = "" if build else decoder.text(ins)
+    after = ins.next_ip & ((1 << 64) - 1 if bits == 64 else 0xFFFF_FFFF)
+    return Compiled(build(ins) if build else None, ins.len, after, text)
+
+
+def _builder(ins: Instruction) -> Build | None:
+    name = decoder.name(ins)
+    registers = [ins.op_register(n) for n in range(ins.op_count) if ins.op_kind(n) == OpKind.REGISTER]
+    if name == "MOV":
+        if any(r in CONTROL for r in registers):
+            return ops_system.mov_control
+        if ins.op_kind(0) == OpKind.REGISTER and ins.op0_register in SEGMENTS:
+            return ops_system.mov_segment
+        if any(r in SEGMENTS or r in DEBUG for r in registers):
+            return None
+    if any(r in VECTOR for r in registers):
+        return None
+    return BUILDERS.get(name)

@@ -1,0 +1,28 @@
+"""What a compiled instruction works on: a vCPU's registers and its way to memory."""
+
+from tdxviz.core.hw import path
+from tdxviz.core.hw.cpu import CpuState
+from tdxviz.core.hw.path import Translation
+from tdxviz.core.hw.platform import LogicalProcessor, Platform
+from tdxviz.core.units import Gla
+
+
+class Context:
+    """Made anew for each run; holds no state of its own."""
+
+    __slots__ = ("cpu", "ctx", "gprs", "lp", "p")
+
+    def __init__(self, p: Platform, lp: LogicalProcessor, ctx: Translation, cpu: CpuState) -> None:
+        self.p, self.lp, self.ctx, self.cpu = p, lp, ctx, cpu
+        self.gprs = cpu.gprs
+
+    def load(self, gla: Gla, size: int) -> int:
+        return int.from_bytes(path.load(self.p, self.lp, self.ctx, gla, size), "little")
+
+    def store(self, gla: Gla, size: int, value: int) -> None:
+        path.store(self.p, self.lp, self.ctx, gla, value.to_bytes(size, "little"))
+
+    def flush_translations(self, gla: Gla | None, reason: str) -> None:
+        """INVLPG or a control-register write drops this vCPU's translations."""
+        from_here = self.lp.tlb.flush(self.ctx.vpid, gla)
+        self.p.note(path.flushed(self.lp.id, self.ctx.vpid, from_here, reason))

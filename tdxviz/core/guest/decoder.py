@@ -1,0 +1,62 @@
+"""The only module that knows iced-x86: decoding, operand facts, and text.
+
+iced-x86 (MIT) is complete and the only decoder that knows TDCALL and SEAMCALL, but it has been
+dormant since 2024; keeping it behind this door makes it replaceable.
+"""
+
+from iced_x86 import (
+    Code,
+    Decoder,
+    DecoderError,
+    Formatter,
+    FormatterSyntax,
+    Instruction,
+    Mnemonic,
+    OpKind,
+    Register,
+    RegisterExt,
+)
+
+__all__ = ["Code", "Incomplete", "Instruction", "Mnemonic", "OpKind", "Register", "decode", "text"]
+
+MNEMONICS = {value: name for name, value in vars(Mnemonic).items() if isinstance(value, int)}
+LONGEST = 15
+
+
+class Incomplete(Exception):
+    """More bytes are needed to know the instruction."""
+
+
+def decode(code: bytes, rip: int, bits: int) -> Instruction | None:
+    """One instruction; None for bytes that are no instruction.
+
+    Raises:
+        Incomplete: the bytes end inside an instruction.
+    """
+    decoder = Decoder(bits, code, ip=rip)
+    instruction = decoder.decode()
+    if decoder.last_error == DecoderError.NO_MORE_BYTES and len(code) < LONGEST:
+        raise Incomplete
+    return instruction if instruction else None
+
+
+def name(instruction: Instruction) -> str:
+    """Mnemonic in upper case."""
+    return MNEMONICS[instruction.mnemonic]
+
+
+def text(instruction: Instruction) -> str:
+    """Intel syntax."""
+    formatter = Formatter(FormatterSyntax.INTEL)
+    formatter.hex_prefix, formatter.hex_suffix = "0x", ""
+    formatter.space_after_operand_separator = True
+    formatter.branch_leading_zeros = False
+    return formatter.format(instruction)
+
+
+def register_place(register: int) -> tuple[int, int, int]:
+    """(number in encoding order, size in bytes, shift of the value inside the register)."""
+    size = RegisterExt.size(register)
+    if Register.AH <= register <= Register.BH:
+        return register - Register.AH, 1, 8
+    return RegisterExt.number(register), size, 0

@@ -1,0 +1,99 @@
+"""An honest host brings up the TDX module and builds a TD, leaf by leaf.
+
+Source: tdx-architecture 3.6, canonical host sequences.
+"""
+
+import struct
+
+from tdxviz.core.commands import HostWrite
+from tdxviz.core.guest.programs import Program
+from tdxviz.core.host import layout
+from tdxviz.core.host.seam import Recipe, seamcall
+from tdxviz.core.hw.platform import PACKAGE_OF_LP
+from tdxviz.core.units import PAGE, Gpa, Hpa
+
+SEPT_VE_DISABLE = 1 << 28
+EPTP_WB_4_LEVELS = 0x1E
+XFAM = 0x3
+FIRST_LP_OF_PACKAGE = tuple(PACKAGE_OF_LP.index(n) for n in sorted(set(PACKAGE_OF_LP)))
+CALLS_PER_GIB = 256
+
+
+def bring_up() -> Recipe:
+    """From power-on to SYS_READY with all PAMTs initialised."""
+    yield from seamcall("TDH.SYS.INIT")
+    for lp in range(len(PACKAGE_OF_LP)):
+        yield from seamcall("TDH.SYS.LP.INIT", lp=lp)
+    yield HostWrite(hpa=layout.TDMR_INFO, data=_tdmr_info(), how="full-line", lp=0)
+    pointers = struct.pack("<Q", layout.TDMR_INFO).ljust(512, b"\x00")
+    yield HostWrite(hpa=layout.TDMR_LIST, data=pointers, how="full-line", lp=0)
+    yield from seamcall("TDH.SYS.CONFIG", rcx=layout.TDMR_LIST, rdx=1, r8=layout.GLOBAL_HKID)
+    for lp in FIRST_LP_OF_PACKAGE:
+        yield from seamcall("TDH.SYS.KEY.CONFIG", lp=lp)
+    for _ in range(CALLS_PER_GIB):
+        yield from seamcall("TDH.SYS.TDMR.INIT", rcx=0)
+
+
+def _tdmr_info() -> bytes:
+    words = [0, layout.TDMR_SIZE]
+    for base, size in layout.PAMTS:
+        words += [base, size]
+    words += layout.RESERVED
+    return struct.pack(f"<{len(words)}Q", *words).ljust(512, b"\x00")
+
+
+def td_params(*, attributes: int = SEPT_VE_DISABLE, max_vcpus: int = 1) -> bytes:
+    """TD_PARAMS of a plain TD: 1024 bytes."""
+    raw = bytearray(1024)
+    struct.pack_into("<QQHBB", raw, 0, attributes, XFAM, max_vcpus, 0, 0)
+    struct.pack_into("<QQH", raw, 24, EPTP_WB_4_LEVELS, 0, 100)
+    return bytes(raw)
+
+
+def create_td(hkid: int = layout.HKIDS[0]) -> Recipe:
+    """MNG.CREATE to MNG.INIT: a TD without vCPUs and memory."""
+    yield from seamcall("TDH.MNG.CREATE", rcx=layout.TDR, rdx=hkid)
+    for lp in FIRST_LP_OF_PACKAGE:
+        yield from seamcall("TDH.MNG.KEY.CONFIG", lp=lp, rcx=layout.TDR)
+    for n in range(6):
+        yield from seamcall("TDH.MNG.ADDCX", rcx=layout.TDCX + n * PAGE, rdx=layout.TDR)
+    yield HostWrite(hpa=layout.TD_PARAMS, data=td_params(), how="full-line", lp=0)
+    yield from seamcall("TDH.MNG.INIT", rcx=layout.TDR, rdx=layout.TD_PARAMS)
+
+
+def create_vcpu() -> Recipe:
+    """VP.CREATE to VP.INIT."""
+    yield from seamcall("TDH.VP.CREATE", rcx=layout.TDVPR, rdx=layout.TDR)
+    for n in range(5):
+        yield from seamcall("TDH.VP.ADDCX", rcx=layout.TDVPS + n * PAGE, rdx=layout.TDVPR)
+    yield from seamcall("TDH.VP.INIT", rcx=layout.TDVPR, rdx=0)
+
+
+def sept_tables(gpas: list[Gpa]) -> Recipe:
+    """SEPT.ADD for every table that these pages need, top down."""
+    wanted = sorted(
+        {(level, gpa >> 12 + 9 * level << 12 + 9 * level) for gpa in gpas for level in (3, 2, 1)},
+        key=lambda pair: (-pair[0], pair[1]),
+    )
+    for n, (level, gpa) in enumerate(wanted):
+        page = layout.TABLES + n * PAGE
+        yield from seamcall("TDH.MEM.SEPT.ADD", rcx=gpa | level, rdx=layout.TDR, r8=page)
+
+
+def add_page(gpa: Gpa, hpa: Hpa, content: bytes, source: Hpa) -> Recipe:
+    """Copy one page in and measure all of it."""
+    yield HostWrite(hpa=source, data=content, how="full-line", lp=0)
+    yield from seamcall("TDH.MEM.PAGE.ADD", rcx=gpa, rdx=layout.TDR, r8=hpa, r9=source)
+    for at in range(gpa, gpa + PAGE, 256):
+        yield from seamcall("TDH.MR.EXTEND", rcx=at, rdx=layout.TDR)
+
+
+def build_td(program: Program) -> Recipe:
+    """A runnable TD that holds a guest program."""
+    yield from create_td()
+    yield from create_vcpu()
+    yield from sept_tables(list(program.pages))
+    for n, (gpa, content) in enumerate(sorted(program.pages.items())):
+        source = layout.SOURCE_PAGES + n * PAGE
+        yield from add_page(gpa, layout.hpa_of(gpa), content, source)
+    yield from seamcall("TDH.MR.FINALIZE", rcx=layout.TDR)

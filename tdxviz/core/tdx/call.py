@@ -1,0 +1,211 @@
+"""One leaf in progress: typed operands, checks in the order of the leaf's row, locks, events.
+
+A leaf body never names a status: ``require`` takes the next check of the row, and the row knows
+what is returned when it fails. Locks are released with the call, never by a leaf.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from tdxviz.core import events as e
+from tdxviz.core.arch import sept
+from tdxviz.core.arch.leaves import Check, Leaf
+from tdxviz.core.arch.status import with_operand
+from tdxviz.core.arch.structures import MIN_TDCX
+from tdxviz.core.faults import Refused
+from tdxviz.core.hw import path
+from tdxviz.core.hw.platform import Platform
+from tdxviz.core.tdx.module import Module, PamtEntry
+from tdxviz.core.tdx.structs import Td, Vcpu
+from tdxviz.core.units import GIB, KEYID_SHIFT, MAXPA, MIB, PAGE, Gpa, Hpa, is_private
+
+PAGE_SIZES = (PAGE, 2 * MIB, GIB, 512 * GIB)
+RWX = 7
+
+
+@contextmanager
+def quiet(p: Platform) -> Iterator[None]:
+    """The module's own memory accesses are real, but not the learner's to watch one by one."""
+    watching, p.trace = p.trace, False
+    try:
+        yield
+    finally:
+        p.trace = watching
+
+
+@dataclass(slots=True)
+class SeptPlace:
+    """An entry of a Secure EPT, found by a walk."""
+
+    gpa: Gpa
+    level: int
+    address: Hpa
+    value: int
+
+    @property
+    def state(self) -> str:
+        return sept.state_of(self.value)
+
+
+@dataclass(slots=True)
+class Call:
+    p: Platform
+    m: Module
+    lp: int
+    leaf: Leaf
+    regs: dict[str, int]
+    outputs: dict[str, int] = field(default_factory=dict)
+    passed: int = 0
+    held: dict[Hpa, str] = field(default_factory=dict)
+
+    # --- checks ---------------------------------------------------------------------------
+
+    def next_check(self) -> Check:
+        return self.leaf.checks[self.passed]
+
+    def require(self, holds: bool, reason: str, *, status: str = "", operand: str = "") -> None:
+        """Take the next check of the row. ``status`` and ``operand`` choose where a row names
+        several.
+
+        Raises:
+            Refused: it does not hold; nothing has been changed.
+        """
+        check = self.next_check()
+        if not holds:
+            value = with_operand(status or check.status, operand or check.operand)
+            raise Refused(value, None, reason)
+        self.passed += 1
+
+    def page_address(self, name: str, value: int) -> PamtEntry:
+        """Two checks: a plausible page address without KeyID; inside an initialised block."""
+        aligned = value % PAGE == 0 and value >> MAXPA == 0
+        why = "carries KeyID bits or lies beyond MAXPA" if value % PAGE == 0 else "is not 4 KiB aligned"
+        self.require(aligned, f"{name} = {value:#x} {why}")
+        entry = self.m.page(value)
+        self.require(entry is not None, f"{value:#x} is in no initialised block of a TDMR")
+        assert entry is not None
+        return entry
+
+    def lock(self, page: Hpa, how: str) -> None:
+        """The next check: the PAMT entry's lock, ``sh`` or ``ex``. Never waits."""
+        mine = self.held.get(page)
+        busy = mine is not None or (how == "ex" and page in self.m.running)
+        if mine == "sh" and how == "sh":
+            busy = False
+        self.require(not busy, f"the PAMT entry of {page:#x} is locked")
+        self.held[page] = how
+
+    def typed_page(self, name: str, how: str, kind: str) -> Hpa:
+        """Four checks on a page operand: address, block, lock, type."""
+        page = self.regs[name.lower()] if name in REGISTERS else 0
+        return self.typed_page_at(name, page, how, kind)
+
+    def typed_page_at(self, name: str, page: Hpa, how: str, kind: str) -> Hpa:
+        entry = self.page_address(name, page)
+        self.lock(page, how)
+        words = f"{page:#x} is a {entry.kind} page, not {kind}"
+        self.require(entry.kind == kind and entry.size == 0, words)
+        return page
+
+    def free_page(self, name: str) -> Hpa:
+        """FREE(r): a PT_NDA page, locked exclusively."""
+        return self.typed_page(name, "ex", "PT_NDA")
+
+    def open_tdr(self, name: str, how: str, mask: int = 0) -> Td:
+        """TDR(r): the page operand of a TD. ``mask``: low bits of the operand that mean something else."""
+        page = self.regs[name.lower()] & ~mask
+        return Td(self.p, self.m, self.typed_page_at(name, page, how, "PT_TDR"))
+
+    def open_vcpu(self, name: str, how: str, value: int | None = None) -> Vcpu:
+        """TDVPR(r): five checks; takes the owner TDR's lock shared."""
+        page = self.regs[name.lower()] if value is None else value
+        page = self.typed_page_at(name, page, how, "PT_TDVPR")
+        entry = self.m.page(page)
+        assert entry is not None
+        self.lock(entry.owner, "sh")
+        return Vcpu(Td(self.p, self.m, entry.owner), page)
+
+    def state(self, td: Td, *, lock: bool = True) -> None:
+        """STATE: fatal, keys, TDCX pages, (lock,) OP_STATE."""
+        self.require(not td.tdr["FATAL"], f"{td.actor} is fatal: it will never run again")
+        keys = td.lifecycle == "TD_KEYS_CONFIGURED"
+        self.require(keys, f"the lifecycle state of {td.actor} is {td.lifecycle}")
+        enough = td.tdr["NUM_TDCX"] >= MIN_TDCX
+        self.require(enough, f"only {td.tdr['NUM_TDCX']} TDCX pages were added, {MIN_TDCX} are needed")
+        if lock:
+            self.require(True, "the OP_STATE lock is taken")
+        allowed = td.op_state in self.leaf.op_states
+        self.require(allowed, f"{td.actor} is {td.op_state}; {self.leaf.name} does not work there")
+
+    # --- Secure EPT -----------------------------------------------------------------------
+
+    def entry_at(self, td: Td, gpa: Gpa, level: int) -> tuple[SeptPlace, bool]:
+        """Walk to ``level``. The flag is false when the walk stopped early."""
+        table, now = td.sept_root, 3
+        while True:
+            address = table + (gpa >> 12 + 9 * now & 511) * 8
+            value = int.from_bytes(path.read_physical(self.p, address, td.hkid, 8), "little")
+            if now == level:
+                return SeptPlace(gpa, now, address, value), True
+            if not value & RWX or value >> 7 & 1:
+                return SeptPlace(gpa, now, address, value), False
+            table, now = sept.frame(value), now - 1
+
+    def report_entry(self, place: SeptPlace) -> None:
+        """On Secure EPT errors RCX returns the entry, RDX level and public state."""
+        self.outputs["RCX"] = place.value
+        public = sept.PUBLIC.get(place.state, 0)
+        self.outputs["RDX"] = place.level | public << 8
+
+    def walked(self, td: Td, gpa: Gpa, level: int) -> SeptPlace:
+        """The check that the walk reaches the level."""
+        place, reached = self.entry_at(td, gpa, level)
+        if not reached:
+            self.report_entry(place)
+        self.require(reached, f"the walk for {gpa:#x} stopped at level {place.level} in {place.state}")
+        return place
+
+    def set_entry(self, td: Td, place: SeptPlace, state: str, hpa: Hpa) -> None:
+        value = sept.make_entry(state, hpa)
+        path.write_physical(self.p, place.address, td.hkid, value.to_bytes(8, "little"))
+        self.note(
+            e.SeptEntryChanged(
+                lp=self.lp, td=td.actor, gpa=place.gpa, level=place.level, before=place.state,
+                after=state, hpa=hpa,
+            )
+        )  # fmt: skip
+
+    # --- effects --------------------------------------------------------------------------
+
+    def note(self, event: e.Event) -> None:
+        self.p.note(event)
+
+    def give_page(self, page: Hpa, kind: str, owner: Hpa, size: int = 0) -> None:
+        before = self.m.page(page)
+        self.m.set_page(page, PamtEntry(kind, owner, size, 0))
+        self.note(
+            e.PamtChanged(
+                lp=self.lp, hpa=page, before=before.kind if before else "", after=kind, owner=owner,
+                size=size,
+            )
+        )  # fmt: skip
+
+    def clear_page(self, page: Hpa, hkid: int, pattern: bytes = b"\x00") -> None:
+        """MOVDIR64B over a whole page under a private HKID."""
+        path.write_page_direct(self.p, page, hkid, pattern * (PAGE // len(pattern)))
+
+    def read_shared(self, address: int, size: int) -> bytes:
+        """A host buffer given with a shared KeyID in its address bits."""
+        hpa, keyid = address & (1 << KEYID_SHIFT) - 1, address >> KEYID_SHIFT
+        return path.read_physical(self.p, hpa, keyid, size)
+
+    def shared_address(self, address: int, align: int, size: int) -> bool:
+        """Aligned, shared KeyID, inside memory, outside the SEAM range."""
+        hpa, keyid = address & (1 << KEYID_SHIFT) - 1, address >> KEYID_SHIFT
+        low, high = self.p.seam_range
+        inside = hpa + size <= self.p.size and not (hpa < high and low < hpa + size)
+        return address % align == 0 and not is_private(keyid) and keyid < 16 and inside
+
+
+REGISTERS = frozenset(("RAX", "RCX", "RDX", "RBX", "R8", "R9", "R10", "R11", "R12", "R13"))

@@ -1,0 +1,124 @@
+"""SEAMCALL dispatch: the only catcher of Refused on the host side."""
+
+from collections.abc import Callable
+
+from tdxviz.core import events as e
+from tdxviz.core.arch import status as s
+from tdxviz.core.arch.leaves import BY_NAME, SEAMCALL, Leaf
+from tdxviz.core.arch.registers import GPR_NAMES
+from tdxviz.core.faults import MachineCheck, Refused
+from tdxviz.core.hw.platform import Platform
+from tdxviz.core.tdx import entry, mem, mng, mr, sys_, vp
+from tdxviz.core.tdx.call import Call
+from tdxviz.core.tdx.module import Module
+
+BODIES: dict[str, Callable[[Call], None]] = {
+    "TDH.SYS.INIT": sys_.init,
+    "TDH.SYS.LP.INIT": sys_.lp_init,
+    "TDH.SYS.CONFIG": sys_.config,
+    "TDH.SYS.KEY.CONFIG": sys_.key_config,
+    "TDH.SYS.TDMR.INIT": sys_.tdmr_init,
+    "TDH.MNG.CREATE": mng.create,
+    "TDH.MNG.KEY.CONFIG": mng.key_config,
+    "TDH.MNG.ADDCX": mng.addcx,
+    "TDH.MNG.INIT": mng.init,
+    "TDH.VP.CREATE": vp.create,
+    "TDH.VP.ADDCX": vp.addcx,
+    "TDH.VP.INIT": vp.init,
+    "TDH.VP.ENTER": entry.enter,
+    "TDH.MEM.SEPT.ADD": mem.sept_add,
+    "TDH.MEM.PAGE.ADD": mem.page_add,
+    "TDH.MEM.PAGE.AUG": mem.page_aug,
+    "TDH.MR.EXTEND": mr.extend,
+    "TDH.MR.FINALIZE": mr.finalize,
+}
+"""Leaf -> body. A row without a body is answered as not modelled yet."""
+
+VERSIONED = {
+    "TDH.MEM.PAGE.PROMOTE", "TDH.MEM.SEPT.ADD", "TDH.MEM.SEPT.REMOVE", "TDH.MNG.RD", "TDH.VP.RD",
+}  # fmt: skip
+BEFORE_READY = {
+    "TDH.SYS.INFO", "TDH.SYS.RD", "TDH.SYS.RDALL", "TDH.SYS.INIT", "TDH.SYS.LP.INIT",
+    "TDH.SYS.CONFIG", "TDH.SYS.KEY.CONFIG", "TDH.SYS.LP.SHUTDOWN", "TDH.SYS.UPDATE",
+}  # fmt: skip
+UNDISPATCHED = {"TDH.MEM.SEPT.WR"}
+
+
+def leaf_number(name: str) -> int:
+    """Number of a leaf by its name. Raises KeyError."""
+    return BY_NAME[name].number
+
+
+def is_modelled(leaf: Leaf) -> bool:
+    return leaf.name in BODIES
+
+
+def seamcall(p: Platform, m: Module, lp: int, regs: dict[str, int]) -> None:
+    """Run one leaf with raw registers (lower-case names). Every outcome becomes an event."""
+    if m.dead:
+        p.note(e.SeamcallFailed(lp=lp, how="VMfailInvalid"))
+        return
+    host = p.lps[lp]
+    for number, name in enumerate(GPR_NAMES):
+        host.gprs[number] = regs.get(name.lower(), host.gprs[number])
+    rax = regs["rax"]
+    row = SEAMCALL.get(rax & 0xFFFF)
+    name = row.name if row else f"leaf {rax & 0xFFFF}"
+    refusal = _dispatcher_refusal(m, rax, row)
+    if refusal:
+        _finish(p, lp, rax, name, refusal[0], 0, refusal[1], regs, {})
+        return
+    assert row is not None
+    call = Call(p, m, lp, row, regs)
+    try:
+        BODIES[name](call)
+    except Refused as no:
+        _finish(p, lp, rax, name, no.status, call.passed, no.reason, regs, call.outputs)
+    except MachineCheck as poison:
+        module_machine_check(p, m, lp, poison)
+    else:
+        if name != "TDH.VP.ENTER":  # it completes at the TD exit
+            _finish(p, lp, rax, name, s.SUCCESS, call.passed, "", regs, call.outputs)
+
+
+def _dispatcher_refusal(m: Module, rax: int, row: Leaf | None) -> tuple[int, str] | None:
+    """The dispatcher's own checks, in order. Source: tdx-architecture 4."""
+    invalid = s.with_operand("TDX_OPERAND_INVALID", "RAX")
+    name = row.name if row else ""
+    if rax >> 24:
+        return invalid, "RAX has reserved bits set"
+    if rax >> 16 and name not in VERSIONED:
+        return invalid, f"this leaf has no version {rax >> 16}"
+    if m.sys_state == "SYS_SHUTDOWN" and name != "TDH.SYS.LP.SHUTDOWN":
+        return s.with_operand("TDX_SYS_SHUTDOWN", None), "the module was shut down"
+    if m.sys_state != "SYS_READY" and name not in BEFORE_READY:
+        return s.with_operand("TDX_SYS_NOT_READY", None), f"the module is {m.sys_state}"
+    if row is None or name in UNDISPATCHED:
+        return invalid, f"the module has no leaf {rax & 0xFFFF}"
+    if name not in BODIES:
+        return invalid, f"{name} is not modelled yet in tdxviz; the real module knows it"
+    return None
+
+
+def _finish(
+    p: Platform, lp: int, rax: int, name: str, status: int, passed: int, reason: str,
+    regs: dict[str, int], outputs: dict[str, int],
+) -> None:  # fmt: skip
+    host = p.lps[lp]
+    outputs = {"RAX": status, **outputs}
+    for register, value in outputs.items():
+        host.gprs[GPR_NAMES.index(register)] = value
+    inputs = {n.upper(): regs[n] for n in ("rcx", "rdx", "r8", "r9") if regs.get(n)}
+    p.note(
+        e.LeafReturned(
+            lp=lp, side="host", leaf=rax & 0xFFFF, name=name, status=status, passed=passed,
+            reason=reason, inputs=inputs, outputs=outputs,
+        )
+    )  # fmt: skip
+
+
+def module_machine_check(p: Platform, m: Module, lp: int, poison: MachineCheck) -> None:
+    """Poison met in SEAM root mode: an unbreakable shutdown, TDX is disabled for good (R8)."""
+    m.dead = True
+    p.note(e.MachineCheckRaised(lp=lp, context="module", hpa=poison.hpa))
+    p.note(e.SeamcallFailed(lp=lp, how="VMfailInvalid"))

@@ -1,0 +1,213 @@
+"""TDH.VP.ENTER and the TD exit: what crosses the border between host and TD, and what does not.
+
+Source: tdx-architecture 8.2, 8.3, 9.1, 9.3, 9.4.
+"""
+
+from dataclasses import dataclass
+
+from tdxviz.core import events as e
+from tdxviz.core.arch import exits
+from tdxviz.core.arch import registers as r
+from tdxviz.core.arch import state_table as st
+from tdxviz.core.arch import status as s
+from tdxviz.core.arch import structures as lay
+from tdxviz.core.hw.cpu import CpuState
+from tdxviz.core.hw.platform import LogicalProcessor, Platform
+from tdxviz.core.tdx import vcpu_state
+from tdxviz.core.tdx.call import Call, quiet
+from tdxviz.core.tdx.module import Module
+from tdxviz.core.tdx.structs import Td, Vcpu
+from tdxviz.core.units import PAGE, Hpa
+
+HINT, RESUME_L1 = 1 << 52, 1 << 53
+TDVPR_MASK = (1 << 52) - PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """Why a TD stops, with what the host is told. Registers not named here reach it as zero."""
+
+    reason: int
+    why: str
+    status: str = "TDX_SUCCESS"
+    rcx: int = 0
+    """Exit qualification."""
+    rdx: int = 0
+    """Extended exit qualification."""
+    r8: int = 0
+    """GPA, page-aligned."""
+    r9: int = 0
+    """Interruption information."""
+
+
+def vpid_of(hkid: int) -> int:
+    """One VPID per VM per TD: (HKID << 2) | VM index."""
+    return hkid << 2
+
+
+def enter(call: Call) -> None:
+    rcx, config = call.regs["rcx"], call.m.config
+    call.require(not config.boot_nt4, "IA32_MISC_ENABLE.BOOT_NT4 limits CPUID")
+    reserved = rcx & ~(TDVPR_MASK | HINT | RESUME_L1 | PAGE - 1)
+    call.require(not reserved, f"RCX = {rcx:#x} has reserved bits set")
+    vcpu = call.open_vcpu("RCX", "sh", rcx & ~(HINT | RESUME_L1))
+    td = vcpu.td
+    call.state(td)
+    tdcs, vps, lp = td.tdcs, vcpu.vps, call.p.lps[call.lp]
+    enough = vcpu.count >= lay.MIN_TDVPS + 3 * tdcs["NUM_L2_VMS"]
+    call.require(enough, f"only {vcpu.count} TDVPS pages")
+    call.require(vcpu.state == "READY", f"the vCPU is {vcpu.state}")
+    call.require(vcpu.lp in (-1, call.lp), f"the vCPU is associated with LP {vcpu.lp}")
+    trap_like = vps["LAST_TD_EXIT"] == st.LAST_TD_EXIT["ASYNC_TRAP"]
+    call.require(not rcx & HINT or trap_like, "HOST_RECOVERABILITY_HINT without a trap-like exit")
+    call.require(not rcx & RESUME_L1, "no L2 VM is current")
+    call.require(config.tsc_adjust == 0, "IA32_TSC_ADJUST differs from SYS.INIT")
+    call.require(True, "the TSC went back")
+    call.require(config.monitor_ok, "MISC_ENABLE.ENABLE_MONITOR_FSM is clear")
+    call.require(True, "the TD epoch is locked")
+    # ---- all checks passed: nothing below can fail ----
+    _associate(call, vcpu, lp)
+    _join_epoch(call, vcpu, lp)
+    lp.cpu = vcpu_state.restore(vcpu)
+    if vps["LAST_TD_EXIT"] == st.LAST_TD_EXIT["TDVMCALL"]:
+        _take_answers(call, lp.cpu, vps["VMCALL_MASK"])
+    lp.mode, lp.tdvpr, lp.last_tdvpr = "td", vcpu.tdvpr, vcpu.tdvpr
+    for page in (vcpu.tdvpr, td.tdr_page):
+        call.m.running[page] = call.m.running.get(page, 0) + 1
+    _vcpu_state(call.p, call.lp, vcpu, "ACTIVE")
+    call.note(e.TdEntered(lp=call.lp, td=td.actor, vcpu=vcpu.index))
+
+
+def _associate(call: Call, vcpu: Vcpu, lp: LogicalProcessor) -> None:
+    if vcpu.lp < 0:
+        vcpu.lp = call.lp
+        vcpu.td.tdcs["NUM_ASSOC_VCPUS"] += 1
+    if lp.last_tdvpr != vcpu.tdvpr:
+        _flush(call, vcpu.td, lp, "INVEPT: this LP last ran another vCPU")
+
+
+def _join_epoch(call: Call, vcpu: Vcpu, lp: LogicalProcessor) -> None:
+    tdcs = vcpu.td.tdcs
+    epoch = tdcs["TD_EPOCH"]
+    tdcs[f"REFCOUNT{epoch & 1}"] += 1
+    if vcpu.vps["VCPU_EPOCH"] != epoch:
+        if lp.last_tdvpr == vcpu.tdvpr:
+            _flush(call, vcpu.td, lp, "INVEPT: the vCPU joins a new TLB epoch")
+        vcpu.vps["VCPU_EPOCH"] = epoch
+
+
+def _flush(call: Call, td: Td, lp: LogicalProcessor, reason: str) -> None:
+    vpid = vpid_of(td.hkid)
+    count = lp.tlb.flush(vpid)
+    call.note(e.TlbFlushed(lp=lp.id, vpid=vpid, count=count, reason=reason))
+
+
+def _take_answers(call: Call, cpu: CpuState, mask: int) -> None:
+    """After a TDVMCALL the host's values reach exactly the registers that the guest selected."""
+    for number, name in enumerate(r.GPR_NAMES):
+        if mask >> number & 1:
+            cpu.gprs[number] = call.regs.get(name.lower(), 0)
+    cpu.gprs[r.RAX], cpu.gprs[r.RCX] = 0, mask
+
+
+def _vcpu_state(p: Platform, lp: int, vcpu: Vcpu, state: str) -> None:
+    before, vcpu.state = vcpu.state, state
+    p.note(
+        e.VcpuStateChanged(
+            lp=lp, td=vcpu.td.actor, vcpu=vcpu.index, before=before, after=state
+        )
+    )
+
+
+# --- leaving ------------------------------------------------------------------------------------
+
+
+def running_vcpu(p: Platform, m: Module, lp: int) -> Vcpu:
+    """The vCPU that is entered on a logical processor."""
+    tdvpr = p.lps[lp].tdvpr
+    entry = m.page(tdvpr)
+    assert entry is not None and entry.kind == "PT_TDVPR"
+    return Vcpu(Td(p, m, entry.owner), tdvpr)
+
+
+def async_exit(p: Platform, m: Module, lp: int, exit_: Exit, *, state: str = "READY") -> None:
+    """Save under the TD's key, scrub, hand the logical processor back to the host."""
+    with quiet(p):
+        vcpu = running_vcpu(p, m, lp)
+        _save(p, vcpu, p.lps[lp], st.LAST_TD_EXIT["ASYNC_FAULT"])
+        host = [0] * 16
+        host[r.RAX] = s.STATUS[exit_.status] | exit_.reason
+        host[r.RCX], host[r.RDX], host[r.R8], host[r.R9] = (
+            exit_.rcx, exit_.rdx, exit_.r8, exit_.r9,
+        )  # fmt: skip
+        _vcpu_state(p, lp, vcpu, state)
+        _release(p, m, lp, vcpu, host, exit_, leave_epoch=True)
+
+
+def vmcall_exit(p: Platform, m: Module, lp: int, length: int) -> None:
+    """TDG.VP.VMCALL: only the registers that the guest selects reach the host."""
+    with quiet(p):
+        cpu, vcpu = p.lps[lp].cpu, running_vcpu(p, m, lp)
+        mask = cpu.gprs[r.RCX] & 0xFFFF
+        cpu.rip += length
+        vcpu.vps["VMCALL_MASK"] = cpu.gprs[r.RCX]
+        host = [value if mask >> n & 1 else 0 for n, value in enumerate(cpu.gprs)]
+        host[r.RAX], host[r.RCX] = exits.TDCALL, cpu.gprs[r.RCX]
+        _save(p, vcpu, p.lps[lp], st.LAST_TD_EXIT["TDVMCALL"])
+        _vcpu_state(p, lp, vcpu, "READY")
+        exit_ = Exit(exits.TDCALL, f"TDG.VP.VMCALL, sub-function {cpu.gprs[r.R11]:#x}")
+        _release(p, m, lp, vcpu, host, exit_, leave_epoch=True)
+
+
+def fatal_exit(p: Platform, m: Module, lp: int, exit_: Exit) -> None:
+    """A machine check in TD context: no TD memory is touched, no state saved, the TD is dead."""
+    with quiet(p):
+        vcpu = running_vcpu(p, m, lp)
+        vcpu.td.tdr["FATAL"] = 1
+        p.note(e.TdBecameFatal(lp=lp, td=vcpu.td.actor, why=exit_.why))
+        host = [0] * 16
+        host[r.RAX] = s.STATUS[exit_.status] | exit_.reason
+        _release(p, m, lp, vcpu, host, exit_, leave_epoch=False)
+
+
+def _save(p: Platform, vcpu: Vcpu, lp: LogicalProcessor, last: int) -> None:
+    vcpu_state.save(vcpu, lp.cpu)
+    vcpu.vps["LAST_TD_EXIT"] = last
+    p.note(e.StateSaved(lp=lp.id, td=vcpu.td.actor, vcpu=vcpu.index, hpa=vcpu.tdvpr))
+
+
+def _release(
+    p: Platform, m: Module, lp: int, vcpu: Vcpu, host: list[int], exit_: Exit, *, leave_epoch: bool
+) -> None:
+    td, processor = vcpu.td, p.lps[lp]
+    if leave_epoch:
+        td.tdcs[f"REFCOUNT{vcpu.vps['VCPU_EPOCH'] & 1}"] -= 1
+    _unlock(m, vcpu.tdvpr)
+    _unlock(m, td.tdr_page)
+    host[r.RSP] = processor.gprs[r.RSP]
+    processor.gprs, processor.xmm, processor.cpu = host, [0] * 16, CpuState()
+    processor.mode, processor.tdvpr = "host", 0
+    exposed = tuple(n for n, v in zip(r.GPR_NAMES, host, strict=True) if v and n != "RSP")
+    p.note(e.RegistersScrubbed(lp=lp, gprs=tuple(host), exposed=exposed))
+    status = host[r.RAX]
+    index = vcpu.index if leave_epoch else 0
+    p.note(
+        e.TdExited(
+            lp=lp, td=td.actor, vcpu=index, reason=exit_.reason, why=exit_.why, status=status
+        )
+    )
+    outputs = {n: v for n, v in zip(r.GPR_NAMES, host, strict=True) if v and n != "RSP"}
+    p.note(
+        e.LeafReturned(
+            lp=lp, side="host", leaf=0, name="TDH.VP.ENTER", status=status, passed=23,
+            reason=exit_.why, inputs={"RCX": vcpu.tdvpr}, outputs={"RAX": status, **outputs},
+        )
+    )  # fmt: skip
+
+
+def _unlock(m: Module, page: Hpa) -> None:
+    count = m.running.get(page, 0) - 1
+    if count > 0:
+        m.running[page] = count
+    else:
+        m.running.pop(page, None)

@@ -1,0 +1,156 @@
+"""TDCALL leaves. Each returns the status for RAX, or None when the guest left or must retry.
+
+Source: tdx-architecture 5; module tdg_* sources.
+"""
+
+from collections.abc import Callable
+
+from tdxviz.core import events as e
+from tdxviz.core.arch import exits, sept
+from tdxviz.core.arch import registers as r
+from tdxviz.core.arch import status as s
+from tdxviz.core.arch.leaves import TDCALL, Leaf
+from tdxviz.core.faults import GuestFault, Refused
+from tdxviz.core.hw.cpu import CpuState
+from tdxviz.core.hw.platform import Platform
+from tdxviz.core.tdx import entry
+from tdxviz.core.tdx.call import PAGE_SIZES, Call, quiet
+from tdxviz.core.tdx.mem import GPA_WIDTH, SHARED_BIT
+from tdxviz.core.tdx.module import Module
+from tdxviz.core.tdx.structs import Td
+from tdxviz.core.units import PAGE
+
+GP = 13
+MAY_PASS = 0xFFFF_FFFF & ~(1 << r.RAX | 1 << r.RCX | 1 << r.RSP)
+"""Registers that a TDVMCALL mask may name."""
+EXTENDED_ACCEPT = 1
+
+
+class LeftGuest(Exception):
+    """The TDCALL ended in a TD exit: no status, RIP is not advanced here."""
+
+
+def tdcall(p: Platform, m: Module, lp: int, length: int) -> GuestFault | None:
+    """Serve one TDCALL of the guest that runs on ``lp``."""
+    cpu = p.lps[lp].cpu
+    if cpu.bits != 64:
+        return GuestFault(GP, 0)
+    rax = cpu.gprs[r.RAX]
+    row = TDCALL.get(rax & 0xFFFF)
+    refusal = _dispatcher_refusal(rax, row)
+    if refusal:
+        name = row.name if row else f"leaf {rax & 0xFFFF}"
+        _return(p, lp, length, name, s.with_operand("TDX_OPERAND_INVALID", "RAX"), 0, refusal)
+        return None
+    assert row is not None
+    regs = {name.lower(): value for name, value in zip(r.GPR_NAMES, cpu.gprs, strict=True)}
+    call = Call(p, m, lp, row, regs)
+    with quiet(p):
+        try:
+            status = BODIES[row.name](call, entry.running_vcpu(p, m, lp).td, cpu, length)
+        except Refused as no:
+            _return(p, lp, length, row.name, no.status, call.passed, no.reason)
+        except LeftGuest:
+            pass
+        else:
+            _return(p, lp, length, row.name, status, call.passed, "")
+    return None
+
+
+def _dispatcher_refusal(rax: int, row: Leaf | None) -> str:
+    if rax >> 24:
+        return "RAX has reserved bits set"
+    if rax >> 16 and (row is None or row.name != "TDG.VM.RD"):
+        return f"this leaf has no version {rax >> 16}"
+    if row is None:
+        return f"the module has no guest leaf {rax & 0xFFFF}"
+    if row.name not in BODIES:
+        return f"{row.name} is not modelled yet in tdxviz; the real module knows it"
+    return ""
+
+
+def _return(
+    p: Platform, lp: int, length: int, name: str, status: int, passed: int, reason: str
+) -> None:
+    cpu = p.lps[lp].cpu
+    inputs = {n: cpu.gprs[k] for n, k in (("RCX", r.RCX), ("RDX", r.RDX)) if cpu.gprs[k]}
+    leaf = cpu.gprs[r.RAX] & 0xFFFF
+    cpu.gprs[r.RAX] = status
+    cpu.rip += length
+    p.note(
+        e.LeafReturned(
+            lp=lp, side="guest", leaf=leaf, name=name, status=status, passed=passed,
+            reason=reason, inputs=inputs, outputs={"RAX": status},
+        )
+    )  # fmt: skip
+
+
+def vp_info(call: Call, td: Td, cpu: CpuState, length: int) -> int:
+    tdcs, vcpu = td.tdcs, entry.running_vcpu(call.p, call.m, call.lp)
+    cpu.gprs[r.RCX] = GPA_WIDTH
+    cpu.gprs[r.RDX] = tdcs["ATTRIBUTES"]
+    cpu.gprs[r.R8] = tdcs["NUM_VCPUS"] | tdcs["MAX_VCPUS"] << 32
+    cpu.gprs[r.R9] = vcpu.index
+    cpu.gprs[r.R10], cpu.gprs[r.R11] = 1, 0
+    return s.SUCCESS
+
+
+def vp_vmcall(call: Call, td: Td, cpu: CpuState, length: int) -> int:
+    mask = cpu.gprs[r.RCX]
+    allowed = not mask & ~MAY_PASS
+    call.require(allowed, f"RCX = {mask:#x} selects RAX, RCX, RSP or a reserved bit")
+    # ---- all checks passed: nothing below can fail ----
+    entry.vmcall_exit(call.p, call.m, call.lp, length)
+    raise LeftGuest
+
+
+def page_accept(call: Call, td: Td, cpu: CpuState, length: int) -> int:
+    rcx = cpu.gprs[r.RCX]
+    level, gpa = rcx & 7, rcx & ~0xFFF
+    formed = not rcx & 0xFF8 and level <= 1 and gpa % PAGE_SIZES[level] == 0
+    call.require(formed, f"RCX = {rcx:#x}: level 0 or 1 and a GPA aligned to it")
+    call.require(gpa >> SHARED_BIT == 0, f"{gpa:#x} is no private GPA of this TD")
+    place, reached = call.entry_at(td, gpa, level)
+    accessible = sept.STATES[place.state].leaf and sept.PERMS[place.state] != "---"
+    found = s.STATUS["TDX_PAGE_ALREADY_ACCEPTED"] | place.level
+    if not reached and accessible:
+        raise Refused(found, None, f"{gpa:#x} is part of a larger page, accepted already")
+    if not reached:
+        _violation(call, place.level, place.state, gpa, level)
+    call.passed = 4
+    call.require(True, "the Secure EPT entry is locked")
+    if not sept.STATES[place.state].leaf and place.state not in ("FREE", "REMOVED"):
+        status = s.STATUS["TDX_PAGE_SIZE_MISMATCH"] | place.level
+        raise Refused(status, None, f"{gpa:#x} is mapped by smaller pages")
+    if accessible:
+        raise Refused(found, None, f"{gpa:#x} was accepted before")
+    if place.state not in ("PENDING", "PENDING_EXPORTED_DIRTY"):
+        _violation(call, place.level, place.state, gpa, level)
+    call.passed = len(call.leaf.checks)
+    # ---- all checks passed: nothing below can fail ----
+    page = sept.frame(place.value)
+    for at in range(page, page + PAGE_SIZES[level], PAGE):
+        call.clear_page(at, td.hkid)
+    call.set_entry(td, place, "MAPPED", page)
+    return s.SUCCESS
+
+
+def _violation(call: Call, found: int, state: str, gpa: int, level: int) -> None:
+    """ACCEPT of a page that is not there: a TD exit; the TDCALL is repeated after re-entry."""
+    details = level | found << 3 | sept.PUBLIC.get(state, 0) << 8
+    entry.async_exit(
+        call.p, call.m, call.lp,
+        entry.Exit(
+            exits.EPT_VIOLATION, f"the guest accepts {gpa:#x}, whose entry is {state}",
+            rdx=EXTENDED_ACCEPT | details << 32, r8=gpa,
+        ),
+    )  # fmt: skip
+    raise LeftGuest
+
+
+Body = Callable[[Call, Td, CpuState, int], int]
+BODIES: dict[str, Body] = {
+    "TDG.VP.INFO": vp_info,
+    "TDG.VP.VMCALL": vp_vmcall,
+    "TDG.MEM.PAGE.ACCEPT": page_accept,
+}

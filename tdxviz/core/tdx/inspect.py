@@ -1,0 +1,97 @@
+"""Looking at the module's structures without disturbing caches, poison or events."""
+
+from dataclasses import dataclass
+
+from tdxviz.core.arch import structures as s
+from tdxviz.core.hw.cpu import CpuState
+from tdxviz.core.hw.platform import Platform
+from tdxviz.core.tdx.module import Module, PamtEntry
+from tdxviz.core.tdx.vcpu_state import PLAIN
+from tdxviz.core.arch.registers import GPR_NAMES
+from tdxviz.core.units import LINE, PAGE, Hkid, Hpa, with_keyid
+
+
+@dataclass(frozen=True, slots=True)
+class TdInfo:
+    actor: str
+    tdr: Hpa
+    hkid: Hkid
+    fatal: bool
+    tdcx: tuple[Hpa, ...]
+    sept_root: Hpa
+    vcpus: tuple[Hpa, ...]
+    """TDVPR pages in address order."""
+
+
+def _bytes(p: Platform, hpa: Hpa, keyid: Hkid, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        at = hpa + len(data)
+        line, start = at & -LINE, at % LINE
+        cached = p.cache.lines.get(with_keyid(line, keyid))
+        content = cached.data if cached else p.memctl.inspect(line, keyid).data
+        data += content[start : start + size - len(data)]
+    return data
+
+
+def field(p: Platform, keyid: Hkid, pages: tuple[Hpa, ...], layout: s.Layout, name: str) -> int:
+    """One field of a structure; 0 where its page is missing or damaged."""
+    page, offset, size = layout[name]
+    if page >= len(pages):
+        return 0
+    return int.from_bytes(_bytes(p, pages[page] + offset, keyid, size), "little")
+
+
+def tds(p: Platform, m: Module) -> tuple[TdInfo, ...]:
+    """Every TD that exists, in order of creation."""
+    return tuple(_td(p, m, tdr, actor) for tdr, actor in m.actors.items() if tdr in m.pamt)
+
+
+def _td(p: Platform, m: Module, tdr: Hpa, actor: str) -> TdInfo:
+    root = (tdr,)
+    hkid = field(p, m.global_hkid, root, s.TDR, "HKID")
+    count = min(field(p, m.global_hkid, root, s.TDR, "NUM_TDCX"), s.MAX_TDCX)
+    tdcx = tuple(field(p, m.global_hkid, root, s.TDR, f"TDCX_PA{n}") for n in range(count))
+    sept_root = tdcx[s.SEPT_ROOT_INDEX] if count > s.SEPT_ROOT_INDEX else 0
+    vcpus = tuple(
+        sorted(hpa for hpa, e in m.pamt.items() if e.kind == "PT_TDVPR" and e.owner == tdr)
+    )
+    fatal = bool(field(p, m.global_hkid, root, s.TDR, "FATAL"))
+    return TdInfo(actor, tdr, hkid, fatal, tdcx, sept_root, vcpus)
+
+
+def page_entry(m: Module, hpa: Hpa) -> PamtEntry | None:
+    """PAMT entry of the page that holds ``hpa``."""
+    return m.page(hpa & -PAGE)
+
+
+def td_of_page(p: Platform, m: Module, hpa: Hpa) -> Hpa:
+    """TDR of the TD that owns a page in any role; 0 for none."""
+    entry = page_entry(m, hpa)
+    if entry is None:
+        return 0
+    return hpa & -PAGE if entry.kind == "PT_TDR" else entry.owner
+
+
+def _vps(p: Platform, td: TdInfo) -> tuple[Hpa, ...]:
+    first = (td.vcpus[0],)
+    count = min(field(p, td.hkid, first, s.TDVPS, "NUM_TDVPS"), s.MAX_TDVPS)
+    pages = [field(p, td.hkid, first, s.TDVPS, f"TDVPS_PA{n}") for n in range(1, count)]
+    return (td.vcpus[0], *pages)
+
+
+def saved_cpu(p: Platform, td: TdInfo) -> CpuState:
+    """Registers of the TD's first vCPU as its TDVPS pages hold them."""
+    pages, cpu = _vps(p, td), CpuState()
+    cpu.gprs = [field(p, td.hkid, pages, s.TDVPS, name) for name in GPR_NAMES]
+    for name, attribute in PLAIN.items():
+        setattr(cpu, attribute, field(p, td.hkid, pages, s.TDVPS, name))
+    cpu.xmm = [field(p, td.hkid, pages, s.TDVPS, f"XMM{n}") for n in range(16)]
+    return cpu
+
+
+def epoch_counts(p: Platform, td: TdInfo) -> tuple[int, int, int]:
+    """TD_EPOCH and the two reference counts."""
+    names = ("TD_EPOCH", "REFCOUNT0", "REFCOUNT1")
+    a, b, c = (field(p, td.hkid, td.tdcx, s.TDCS, name) for name in names)
+    return a, b, c

@@ -1,0 +1,116 @@
+"""The TDX module's own state: what it keeps in the SEAM range and in the PAMT.
+
+Control structures of TDs (TDR, TDCS, TDVPS, Secure EPT) are not here: they lie in encrypted pages
+of simulated DRAM. The PAMT is kept as a sparse table instead of in its DRAM arrays, and the running
+MRTD hash beside the TDCS instead of inside; both are simplifications (decision record 0003).
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tdxviz.core.units import GIB, MAX_KEYID, MAX_SHARED_KEYID, PAGE, Hkid, Hpa
+
+
+class PamtEntry(NamedTuple):
+    kind: str
+    """PT_NDA, PT_RSVD, PT_REG, PT_TDR, PT_TDCX, PT_TDVPR or PT_EPT."""
+    owner: Hpa = 0
+    size: int = 0
+    """0 = 4 KiB, 1 = 2 MiB, 2 = 1 GiB."""
+    bepoch: int = 0
+
+
+class KotEntry(NamedTuple):
+    state: str = "HKID_FREE"
+    wbinvd: int = 0
+    """One bit per package whose caches still have to be written back."""
+
+
+class Tdmr(NamedTuple):
+    base: Hpa
+    size: int
+    reserved: tuple[tuple[Hpa, int], ...]
+    """(first byte, size), absolute."""
+    pamts: tuple[tuple[Hpa, int], ...]
+    """The 1G, 2M and 4K arrays."""
+    done: Hpa
+    """PAMT entries are initialised below this address."""
+
+
+class PlatformConfig(NamedTuple):
+    """MSRs and CPUID facts of the modelled platform that leaves check."""
+
+    boot_nt4: bool = False
+    tsc_adjust: int = 0
+    feature_msrs_ok: bool = True
+    cpuid_ok: bool = True
+    highest_private_hkid: int = MAX_KEYID
+    cmrs: tuple[tuple[Hpa, int], ...] = ((0, 0x1000_0000),)
+    smrr_ok: bool = True
+    seam_capabilities_ok: bool = True
+    entropy: bool = True
+    monitor_ok: bool = True
+    pconfig_free: bool = True
+
+
+@dataclass(slots=True)
+class Module:
+    sys_state: str = "SYSINIT_PENDING"
+    config: PlatformConfig = PlatformConfig()
+    lps_initialised: frozenset[int] = frozenset()
+    tdmrs: tuple[Tdmr, ...] = ()
+    global_hkid: Hkid = 0
+    key_packages: frozenset[int] = frozenset()
+    kot: dict[Hkid, KotEntry] = field(
+        default_factory=lambda: {n: KotEntry() for n in range(MAX_SHARED_KEYID + 1, MAX_KEYID + 1)}
+    )
+    pamt: dict[Hpa, PamtEntry] = field(default_factory=dict)
+    """Only pages that are not PT_NDA."""
+    actors: dict[Hpa, str] = field(default_factory=dict)
+    """TDR page -> ``td-a``, ``td-b``, ... in order of TDH.MNG.CREATE."""
+    running: dict[Hpa, int] = field(default_factory=dict)
+    """PAMT locks held shared from TDH.VP.ENTER to TD exit: page -> count."""
+    mrtd: dict[Hpa, "hashlib._Hash"] = field(default_factory=dict)
+    """TDR page -> SHA-384 under construction."""
+    dead: bool = False
+    """SEAM was shut down by a machine check in the module: every SEAMCALL fails from now on."""
+
+    def page(self, hpa: Hpa) -> PamtEntry | None:
+        """PAMT entry of a 4 KiB page; None outside the initialised 1 GiB blocks of all TDMRs."""
+        for tdmr in self.tdmrs:
+            if tdmr.base <= hpa < tdmr.base + tdmr.size and hpa // GIB * GIB + GIB <= tdmr.done:
+                return self.pamt.get(hpa) or self._default(tdmr, hpa)
+        return None
+
+    @staticmethod
+    def _default(tdmr: Tdmr, hpa: Hpa) -> PamtEntry:
+        reserved = any(low <= hpa < low + size for low, size in tdmr.reserved)
+        return PamtEntry("PT_RSVD" if reserved else "PT_NDA")
+
+    def pamt_areas(self) -> tuple[tuple[Hpa, Hpa], ...]:
+        """(low, high) of every PAMT array."""
+        return tuple((low, low + size) for tdmr in self.tdmrs for low, size in tdmr.pamts)
+
+    def set_page(self, hpa: Hpa, entry: PamtEntry) -> None:
+        assert hpa % PAGE == 0
+        if entry.kind == "PT_NDA":
+            self.pamt.pop(hpa, None)
+        else:
+            self.pamt[hpa] = entry
+
+    def copy(self) -> "Module":
+        return Module(
+            self.sys_state, self.config, self.lps_initialised, self.tdmrs, self.global_hkid,
+            self.key_packages, self.kot.copy(), self.pamt.copy(), self.actors.copy(),
+            self.running.copy(), {tdr: h.copy() for tdr, h in self.mrtd.items()}, self.dead,
+        )  # fmt: skip
+
+    def digest(self, h: "hashlib._Hash") -> None:
+        state = (
+            self.sys_state, self.config, sorted(self.lps_initialised), self.tdmrs,
+            self.global_hkid, sorted(self.key_packages), sorted(self.kot.items()),
+            sorted(self.pamt.items()), sorted(self.actors.items()), sorted(self.running.items()),
+            [(tdr, m.hexdigest()) for tdr, m in sorted(self.mrtd.items())], self.dead,
+        )  # fmt: skip
+        h.update(repr(state).encode())

@@ -1,0 +1,112 @@
+"""TDH.SYS.*: bring up the module. One function a leaf; checks first, effects last."""
+
+from tdxviz.core import events as e
+from tdxviz.core.tdx.call import Call
+from tdxviz.core.tdx.module import KotEntry, Tdmr
+from tdxviz.core.tdx.tdmr import parse_tdmr
+from tdxviz.core.units import GIB, MAXPA, MIB, is_private
+
+TDMR_INFO_SIZE = 512
+CHUNK = 4 * MIB
+"""TDMR.INIT initialises the PAMT of this much memory a call."""
+
+
+def _system(call: Call, state: str) -> None:
+    before, call.m.sys_state = call.m.sys_state, state
+    call.note(e.SystemStateChanged(lp=call.lp, before=before, after=state))
+
+
+def init(call: Call) -> None:
+    m, config = call.m, call.m.config
+    call.require(True, "another logical processor holds the global lock")
+    call.require(call.regs["rcx"] == 0, "RCX has reserved bits set")
+    call.require(m.sys_state == "SYSINIT_PENDING", f"the module is {m.sys_state}")
+    call.require(config.feature_msrs_ok, "a feature MSR has a value that TDX does not accept")
+    call.require(
+        config.cpuid_ok and not config.boot_nt4, "CPUID is not what TDX needs",
+        status="TDX_INCORRECT_CPUID_VALUE",
+    )  # fmt: skip
+    call.require(config.highest_private_hkid < 2048, "too many KeyIDs are activated")
+    call.require(bool(config.cmrs), "firmware reported no convertible memory")
+    call.require(config.smrr_ok, "SMRR is not locked", status="TDX_SMRR_NOT_LOCKED")
+    call.require(config.seam_capabilities_ok, "SEAMOPS lacks a capability")
+    call.require(config.entropy, "RDRAND gave no entropy")
+    # ---- all checks passed: nothing below can fail ----
+    _system(call, "SYSINIT_DONE")
+
+
+def lp_init(call: Call) -> None:
+    m, config = call.m, call.m.config
+    call.require(True, "another logical processor holds the global lock")
+    call.require(m.sys_state == "SYSINIT_DONE", f"the module is {m.sys_state}")
+    call.require(call.lp not in m.lps_initialised, f"logical processor {call.lp} is initialised")
+    call.require(config.entropy, "RDRAND gave no entropy")
+    call.require(config.seam_capabilities_ok, "SEAM capabilities differ from those at SYS.INIT")
+    call.require(
+        config.feature_msrs_ok, "an MSR differs from SYS.INIT", status="TDX_INCONSISTENT_MSR"
+    )
+    # ---- all checks passed: nothing below can fail ----
+    count = call.p.lps[call.lp].tlb.flush()
+    call.note(e.TlbFlushed(lp=call.lp, vpid=-1, count=count, reason="global INVEPT at SYS.LP.INIT"))
+    m.lps_initialised |= {call.lp}
+
+
+def config(call: Call) -> None:
+    m, regs = call.m, call.regs
+    call.require(True, "another logical processor holds the global lock")
+    call.require(m.sys_state == "SYSINIT_DONE", f"the module is {m.sys_state}")
+    missing = [lp.id for lp in call.p.lps if lp.id not in m.lps_initialised]
+    call.require(not missing, f"SYS.LP.INIT is missing on logical processors {missing}")
+    call.require(call.shared_address(regs["rcx"], 512, 512), "RCX is no usable shared buffer")
+    call.require(1 <= regs["rdx"] <= 64, f"RDX = {regs['rdx']}: between 1 and 64 TDMRs")
+    hkid = regs["r8"]
+    private = hkid <= m.config.highest_private_hkid and is_private(hkid)
+    call.require(private, f"R8 = {hkid:#x} is not a private HKID")
+    m.kot[hkid] = KotEntry("HKID_RESERVED")  # reserved before the list is checked, and kept
+    call.note(e.KotChanged(lp=call.lp, hkid=hkid, before="HKID_FREE", after="HKID_RESERVED"))
+    tdmrs: list[Tdmr] = []
+    pointers = call.read_shared(regs["rcx"], 8 * regs["rdx"])
+    first = call.passed
+    for number in range(regs["rdx"]):
+        call.passed = first
+        pointer = int.from_bytes(pointers[number * 8 : number * 8 + 8], "little")
+        tdmrs.append(parse_tdmr(call, pointer, tdmrs))
+    # ---- all checks passed: nothing below can fail ----
+    m.tdmrs, m.global_hkid = tuple(tdmrs), hkid
+    _system(call, "SYSCONFIG_DONE")
+
+
+def key_config(call: Call) -> None:
+    m = call.m
+    package = call.p.lps[call.lp].package
+    call.require(True, "another logical processor holds the global lock")
+    call.require(m.sys_state == "SYSCONFIG_DONE", f"the module is {m.sys_state}")
+    call.require(package not in m.key_packages, f"package {package} has the key already")
+    call.require(m.config.pconfig_free, "another key operation blocks PCONFIG")
+    call.require(m.config.entropy, "PCONFIG had no entropy")
+    # ---- all checks passed: nothing below can fail ----
+    if not m.key_packages:
+        call.p.keys.program(m.global_hkid, call.p.drbg)
+    m.key_packages |= {package}
+    call.note(e.KeyConfigured(lp=call.lp, hkid=m.global_hkid, package=package))
+    if len(m.key_packages) == len({lp.package for lp in call.p.lps}):
+        _system(call, "SYS_READY")
+
+
+def tdmr_init(call: Call) -> None:
+    m, base = call.m, call.regs["rcx"]
+    call.require(
+        base % GIB == 0 and base >> MAXPA == 0, f"RCX = {base:#x} is no 1 GiB aligned address"
+    )
+    number = next((n for n, tdmr in enumerate(m.tdmrs) if tdmr.base == base), None)
+    call.require(number is not None, f"no TDMR starts at {base:#x}")
+    assert number is not None
+    tdmr = m.tdmrs[number]
+    call.require(True, "the TDMR is locked")
+    call.require(tdmr.done < tdmr.base + tdmr.size, "the TDMR is fully initialised")
+    # ---- all checks passed: nothing below can fail ----
+    done = tdmr.done + CHUNK
+    m.tdmrs = (*m.tdmrs[:number], tdmr._replace(done=done), *m.tdmrs[number + 1 :])
+    call.outputs["RDX"] = done // GIB * GIB
+
+

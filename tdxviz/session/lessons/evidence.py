@@ -1,0 +1,100 @@
+"""What a check may look at: facts since the step began, answers, clicks, verdicts, and state."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tdxviz.core.machine import Machine
+from tdxviz.core.observe import Seen, observe
+from tdxviz.core.peek import vcpu
+from tdxviz.core.tdx.inspect import tds
+from tdxviz.core.units import LINE, Hpa
+from tdxviz.session.lessons.facts import Fact
+
+REGISTERS = (
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+    "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+)  # fmt: skip
+OBSERVERS = ("guest", "host", "device", "probe")
+STATE_FIELDS: dict[str, tuple[str, ...]] = {
+    "line": (
+        *(f"{who}_view" for who in OBSERVERS),
+        *(f"{who}_kind" for who in OBSERVERS),
+        "poisoned", "owner", "changed_bytes",
+    ),
+    "td": ("fatal", "alive"),
+    "vcpu": ("rip", *REGISTERS),
+    "host": REGISTERS,
+}  # fmt: skip
+"""What ``state`` may ask, by ``of``. Views are hex digits; kinds as ``observe`` names them."""
+
+GUEST_LP = 0
+Place = tuple[Hpa, int]
+"""First byte and size."""
+
+
+@dataclass
+class Evidence:
+    """``machines``: the machine of a world (empty: the lesson's present one), None if not built.
+
+    ``pristine``: the machine as it was when the lesson began. ``answer``: whether a question is
+    answered as wanted.
+    """
+
+    places: dict[str, Place]
+    machines: Callable[[str], Machine | None]
+    pristine: Machine
+    answered: Callable[[str, str], bool]
+    facts: list[Fact] = field(default_factory=list)
+    selected: set[str] = field(default_factory=set)
+    verdicts: list[dict[str, str]] = field(default_factory=list)
+
+    def forget(self) -> None:
+        """A new step begins: what was before does not count."""
+        self.facts.clear()
+        self.selected.clear()
+        self.verdicts.clear()
+
+    def touches(self, fact: Fact, anchor: str) -> bool:
+        """Whether the fact is about at least one byte of the anchor."""
+        start, size = self.places[anchor]
+        return fact.hpa < start + size and start < fact.hpa + fact.size
+
+    def state(self, kind: str, at: str, name: str, world: str) -> str | int | bool | None:
+        """None when there is nothing to look at."""
+        machine = self.machines(world)
+        if machine is None:
+            return None
+        if kind == "line":
+            return self._line(machine, self.places[at][0], name)
+        if kind == "td":
+            return _td(machine, name)
+        if kind == "host":
+            return machine.platform.lps[GUEST_LP].gprs[REGISTERS.index(name)]
+        found = vcpu(machine)
+        return found.rip if name == "rip" else found.gprs[REGISTERS.index(name)]
+
+    def _line(self, machine: Machine, hpa: Hpa, name: str) -> str | int | bool:
+        chips = machine.platform.memctl.probe(hpa)
+        if name == "poisoned":
+            return chips.poison
+        if name == "owner":
+            return chips.owner
+        if name == "changed_bytes":
+            now, then = _seen(machine, "guest", hpa), _seen(self.pristine, "guest", hpa)
+            return sum(a != b for a, b in zip(now.data or b"", then.data or b"", strict=False))
+        who, _, what = name.partition("_")
+        seen = _seen(machine, who, hpa)
+        return seen.kind if what == "kind" else (seen.data or b"").hex()
+
+
+def _seen(machine: Machine, who: str, hpa: Hpa) -> Seen:
+    return observe(machine, who, hpa, LINE)
+
+
+def _td(machine: Machine, name: str) -> bool | None:
+    if machine.module is None:
+        return None
+    found = [td for td in tds(machine.platform, machine.module) if td.actor == "td-a"]
+    if not found:
+        return None
+    return bool(found[0].fatal) == (name == "fatal")

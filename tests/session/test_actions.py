@@ -1,0 +1,87 @@
+import pytest
+
+from tdxviz.core import commands as c
+from tdxviz.core.drive import drive
+from tdxviz.core.faults import TdxvizError
+from tdxviz.core.machine import Machine
+from tdxviz.session.actions import Action, arguments, deed, describe, expand, registry
+
+
+def test_every_row_of_the_registry_can_be_loaded_and_described():
+    from importlib import import_module
+
+    for name, row in registry().items():
+        module, _, function = row.module.partition(":")
+        assert callable(getattr(import_module(module), function)), name
+        assert row.tooltip and row.title
+        assert "{" not in describe(Action(name))
+
+
+def test_wrong_names_are_told_with_the_nearest_right_one():
+    with pytest.raises(TdxvizError, match="did you mean 'host.read'"):
+        deed("host.reed")
+    with pytest.raises(TdxvizError, match="has no 'sise'; did you mean 'size'"):
+        arguments(Action("host.read", {"at": 0, "sise": 8}))
+    with pytest.raises(TdxvizError, match="host.read"):
+        arguments(Action("host.read", {"at": 0, "size": "many"}))
+    with pytest.raises(TdxvizError, match="required field `at`"):
+        arguments(Action("host.read"))
+
+
+def commands_of(action: Action, world="ci") -> list[c.Command]:
+    machine = Machine(world)
+    seen: list[c.Command] = []
+    script = expand(machine, action)
+    try:
+        command = next(script)
+        while True:
+            seen.append(command)
+            command = script.send(machine.do(command))
+    except StopIteration:
+        return seen
+
+
+def test_a_host_read_first_clears_the_ways_then_loads():
+    seen = commands_of(Action("host.read", {"at": "0x200000", "size": 8}))
+    assert [type(one) for one in seen] == [c.EvictLine, c.FlushLine, c.HostRead]
+    assert seen[-1] == c.HostRead(hpa=0x20_0000, size=8, keyid=0, lp=1)
+    bare = commands_of(Action("host.read", {"at": 0x20_0000, "evict": False}))
+    assert [type(one) for one in bare] == [c.HostRead]
+
+
+def test_data_is_hex_or_a_repeated_pattern():
+    seen = commands_of(Action("host.write", {"at": 0x20_0000, "data": "0a0b"}))
+    assert seen[-1].data == b"\x0a\x0b"
+    seen = commands_of(Action("host.write", {"at": 0x20_0000, "pattern": 0x33, "size": 3}))
+    assert seen[-1].data == b"333"
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        Action("host.write", {"at": 0, "data": "xyz"}),
+        Action("host.write", {"at": 0, "how": "sideways"}),
+        Action("host.read", {"at": 0, "size": 5000}),
+        Action("host.read", {"at": 0, "keyid": "gast"}),
+        Action("host.read", {"at": "passwort"}),
+        Action("host.read", {"at": "password+x"}),
+        Action("probe.flip", {"at": 0, "field": "maccaroni"}),
+        Action("resume", {"steps": 0}),
+        Action("resume", {"lp": 99}),
+        Action("touch", {"at": 0, "kind": "lick"}),
+        Action("attack", {"id": "host-read"}),
+        Action("command", {"command": {"do": "HostReed"}}),
+        Action("command", {"command": {"do": "HostRead", "hpa": "x"}}),
+    ],
+)
+def test_slips_are_errors_before_anything_happens(action):
+    machine = Machine("legacy")
+    before = machine.fingerprint()
+    with pytest.raises(TdxvizError):
+        drive(machine, expand(machine, action))
+    assert machine.fingerprint() == before
+
+
+def test_a_raw_command_is_taken_as_it_is():
+    raw = {"do": "BusCapture", "hpa": 0x20_0000}
+    assert commands_of(Action("command", {"command": raw})) == [c.BusCapture(hpa=0x20_0000)]
