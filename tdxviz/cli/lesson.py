@@ -28,10 +28,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         one.set_defaults(run=function)
 
 
-def _chosen(library: Library, paths: list[str]) -> list[Lesson]:
+def _chosen(library: Library, paths: list[str]) -> list[str]:
+    """Files, folders or ids; all lessons when none is named."""
     if not paths:
-        return list(library.lessons)
-    return [library.locate(path) for path in paths if not _is_stray(path)]
+        return [str(path) for path in library.paths]
+    return [one for path in paths for one in library.expand(path) if not _is_stray(path)]
 
 
 def _is_stray(path: str) -> bool:
@@ -63,9 +64,7 @@ def check(args: argparse.Namespace) -> int:
     library = Library()
     found: list[dict[str, object]] = []
     unreadable = False
-    for path in args.paths or [str(path) for path in library.paths]:
-        if _is_stray(path):
-            continue
+    for path in _chosen(library, args.paths):
         try:
             lesson = library.locate(path)
             problems = [str(finding) for finding in lint(lesson, library)]
@@ -92,7 +91,8 @@ def _print_problems(found: list[dict[str, object]]) -> None:
 
 def play(args: argparse.Namespace) -> int:
     library = Library()
-    rows = [_played(lesson, library) for lesson in _chosen(library, args.paths)]
+    lessons = [library.locate(path) for path in _chosen(library, args.paths)]
+    rows = [_played(lesson, library) for lesson in lessons]
     if args.json:
         print_json(rows)
     else:

@@ -1,6 +1,7 @@
 """Parses the arguments and calls one sub-command."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -36,7 +37,9 @@ APP = "tdxviz.app"
 def run(argv: list[str]) -> int:
     """Carry out the command line; every slip of the user ends in one line and exit code 2."""
     try:
-        return _dispatch(argv)
+        code = _dispatch(argv)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -45,12 +48,14 @@ def run(argv: list[str]) -> int:
     except Exception as error:
         if not _is_slip(error):
             raise
-        print(f"tdxviz: {error}", file=sys.stderr)
+        print("tdxviz: " + str(error).replace("\n", " "), file=sys.stderr)
         return BAD_INPUT
 
 
 def _is_slip(error: Exception) -> bool:
     """Whether the user or an author slipped; looked up late, because importing costs time."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return True
     faults = sys.modules.get("tdxviz.core.faults")
     return faults is not None and isinstance(error, faults.TdxvizError)
 

@@ -93,9 +93,9 @@ def _fonts() -> Finding:
 def _qt() -> Finding:
     """Asked in another process: Qt aborts the whole process where it has no platform."""
     environment = dict(os.environ)
-    if not any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
-        if sys.platform.startswith("linux"):
-            environment.setdefault("QT_QPA_PLATFORM", "offscreen")
+    screen = environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")
+    if sys.platform.startswith("linux") and not screen:
+        environment.setdefault("QT_QPA_PLATFORM", "offscreen")
     try:
         done = subprocess.run(
             [sys.executable, "-c", QT_PROBE],

@@ -6,6 +6,7 @@ What an actor *sees* at an address is not asked here but in ``observe``.
 from dataclasses import dataclass
 
 from tdxviz.core import peek_guest, peek_walk
+from tdxviz.core.guest.programs.palette import PALETTE
 from tdxviz.core.hw.memctl import ReadResult
 from tdxviz.core.machine import Machine
 from tdxviz.core.observe import Seen, guest_actor, guest_keyid, observe
@@ -230,6 +231,11 @@ def _caption(machine: Machine, td: Seen, host: Seen) -> str:
     if td.kind == "refused":
         return f"Not the TD's: {td.reason}."
     return f"Host: {host.reason}."
+
+
+def palette() -> tuple[str, ...]:
+    """Colours of the pixel values of the guest's picture."""
+    return PALETTE
 
 
 def keys(machine: Machine) -> tuple[KeyRow, ...]:

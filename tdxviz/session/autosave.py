@@ -1,9 +1,14 @@
-"""Where unfinished sessions wait to be recovered."""
+"""Where unfinished sessions wait to be recovered.
+
+Beside ``session-0001.tdxs`` lies ``session-0001.pid`` with the number of the process that writes
+it, so that a second window does not take the first one's session for a crashed one.
+"""
 
 import os
 from pathlib import Path
 
 from tdxviz.core.faults import TdxvizError
+from tdxviz.session.session import Session
 
 PREFIX = "session-"
 SUFFIX = ".tdxs"
@@ -35,6 +40,7 @@ def new_path(folder: Path) -> Path:
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             except FileExistsError:
                 continue
+            _owner_file(path).write_text(str(os.getpid()))
             return path
     except OSError as error:
         raise TdxvizError(f"{folder}: cannot be written ({error.strerror or error})") from None
@@ -55,4 +61,46 @@ def _is_unfinished(path: Path) -> bool:
         data = path.read_bytes()
     except OSError:
         return False
+    if _is_in_use(path):
+        return False
     return data.count(b"\n") >= 2 and b'{"closed":true}' not in data[-TAIL:]
+
+
+def _owner_file(path: Path) -> Path:
+    return path.with_suffix(".pid")
+
+
+def _is_in_use(path: Path) -> bool:
+    """Whether another living process writes this session."""
+    try:
+        owner = int(_owner_file(path).read_text())
+    except (OSError, ValueError):
+        return False
+    if owner == os.getpid() or owner <= 0 or os.name != "posix":
+        return False
+    try:
+        os.kill(owner, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def recover(folder: Path) -> Session | None:
+    """The newest unfinished session, going on in its own file; None if there is none.
+
+    A file that cannot be read is renamed to ``.broken`` and told in the notices.
+    """
+    notices: list[str] = []
+    for path in unfinished(folder):
+        try:
+            session = Session.open(path, go_on=True)
+        except TdxvizError as error:
+            notices.append(f"{error}; the file was kept as {path.name}.broken")
+            path.replace(path.with_name(path.name + ".broken"))
+            continue
+        _owner_file(path).write_text(str(os.getpid()))
+        session.notices[:0] = notices
+        return session
+    return None

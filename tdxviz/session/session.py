@@ -99,9 +99,7 @@ class Session:
     @property
     def verdict(self) -> Verdict | None:
         """Of the newest attack that is finished at ``index``."""
-        done = self.timeline.actions_at(self.index)
-        found = (entry.verdict for entry in reversed(self.entries[:done]) if entry.verdict)
-        return next(found, None)
+        return self.timeline.verdict_at(self.index)
 
     @property
     def moment(self) -> Moment:

@@ -12,6 +12,7 @@ import msgspec
 
 from tdxviz.core.commands import Command, RunGuest
 from tdxviz.core.events import Event, InstructionRetired
+from tdxviz.core.faults import TdxvizError
 from tdxviz.core.machine import Machine
 from tdxviz.core.verdict import Verdict
 from tdxviz.session.actions import Action, describe
@@ -56,6 +57,8 @@ class Timeline:
         self.events: list[Event] = []
         self.lanes: list[str] = []
         self.entries: list[Entry] = []
+        self.verdicts: list[tuple[int, Verdict]] = []
+        """Index at which each attack ended, and what came of it."""
         self.instructions: list[int] = []
         """Indices right after a retired instruction, ascending."""
         self._naming = Lanes()
@@ -68,19 +71,17 @@ class Timeline:
         self, action: Action, script: Generator[Command, tuple[Event, ...], Verdict | None]
     ) -> Entry:
         """Carry out an action. A ``TdxvizError`` of the script leaves what was done recorded."""
-        first_command, first_event = len(self.commands), len(self.events)
-        verdict: Verdict | None = None
+        began = len(self.commands), len(self.events)
         try:
             command = next(script)
             while True:
                 command = script.send(self.run(command))
         except StopIteration as end:
-            verdict = end.value
-        finally:
-            if len(self.commands) > first_command or verdict is not None:
-                self._close(action, first_command, first_event, verdict)
-        if len(self.commands) == first_command and verdict is None:
-            self._close(action, first_command, first_event, None)
+            self._close(action, began, end.value)
+        except TdxvizError as error:
+            if len(self.commands) > began[0]:
+                self._close(action, began, None, str(error))
+            raise
         return self.entries[-1]
 
     def give_up(self, action: Action, problem: str) -> None:
@@ -88,12 +89,17 @@ class Timeline:
         here, now = len(self.commands), len(self.events)
         self.entries.append(Entry(action, here, here, now, now, problem=problem))
 
-    def _close(self, action: Action, command: int, event: int, verdict: Verdict | None) -> None:
+    def _close(
+        self, action: Action, began: tuple[int, int], verdict: Verdict | None, problem: str = ""
+    ) -> None:
+        (command, event), ended = began, (len(self.commands), len(self.events))
         if verdict is not None:
             causes = tuple(event + cause for cause in verdict.causes)
             verdict = msgspec.structs.replace(verdict, causes=causes)
-        end = len(self.commands), len(self.events)
-        self.entries.append(Entry(action, command, end[0], event, end[1], verdict))
+            self.verdicts.append((ended[1], verdict))
+        self.entries.append(
+            Entry(action, command, ended[0], event, ended[1], verdict, problem=problem)
+        )
 
     def run(self, command: Command) -> tuple[Event, ...]:
         """Do one command; long guest runs are recorded as several short ones."""
@@ -115,7 +121,7 @@ class Timeline:
 
     def record(self, command: Command) -> tuple[Event, ...]:
         """Do exactly this command at the end of the timeline."""
-        events = self.machine.do(command)
+        events = self._do(command)
         start = len(self.events)
         self.commands.append(command)
         self.starts.append(start)
@@ -126,6 +132,15 @@ class Timeline:
                 self.instructions.append(number)
         self._checkpoints.consider(len(self.commands), self.machine, cost(command, len(events)))
         return events
+
+    def _do(self, command: Command) -> tuple[Event, ...]:
+        """A bug of ours leaves the timeline as it was before, and names the command."""
+        try:
+            return self.machine.do(command)
+        except Exception as error:
+            self.machine = self._replayed(len(self.commands)).copy()
+            error.add_note(f"while carrying out {command!r}")
+            raise
 
     # --- looking back ---------------------------------------------------------------------
 
@@ -155,9 +170,11 @@ class Timeline:
         return machine
 
     def _after(self, commands: int) -> Machine:
-        """A machine after that many commands: from the nearest copy, by replay."""
-        if commands == len(self.commands):
-            return self.machine
+        """A machine after that many commands. Read-only."""
+        return self.machine if commands == len(self.commands) else self._replayed(commands)
+
+    def _replayed(self, commands: int) -> Machine:
+        """The same from the nearest copy, by replay."""
         number, machine = self._checkpoints.nearest(commands)
         if self._roving is not None and number < self._roving[0] <= commands:
             number, machine = self._roving
@@ -167,6 +184,11 @@ class Timeline:
                 machine.do(command)
             self._roving = commands, machine
         return machine
+
+    def verdict_at(self, index: int) -> Verdict | None:
+        """Of the newest attack that is finished at this index."""
+        number = bisect_right(self.verdicts, index, key=lambda row: row[0])
+        return self.verdicts[number - 1][1] if number else None
 
     def entry_at(self, index: int) -> Entry | None:
         """The action to which the last event shown belongs."""
@@ -194,6 +216,7 @@ class Timeline:
         kept = self.starts[done] if done < len(self.starts) else len(self.events)
         twin.events, twin.lanes = self.events[:kept], self.lanes[:kept]
         twin.instructions = self.instructions[: bisect_right(self.instructions, kept)]
+        twin.verdicts = self.verdicts[: bisect_right(self.verdicts, kept, key=lambda row: row[0])]
         twin.entries = [entry for entry in self.entries if entry.end_command <= done]
         twin._naming = self._naming.copy()
         twin._checkpoints = self._checkpoints.until(done)

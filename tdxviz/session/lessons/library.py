@@ -38,6 +38,13 @@ class Library:
         known = [lesson.id for lesson in self.lessons]
         raise TdxvizError(f"there is no lesson {name!r}; {did_you_mean(name, known)}")
 
+    def expand(self, name: str) -> list[str]:
+        """A folder of lessons stands for all of them; everything else for itself."""
+        path = Path(name)
+        if path.is_dir() and not (path / FILE).exists():
+            return [str(found) for found in sorted(path.glob(f"*/{FILE}"))] or [name]
+        return [name]
+
     def locate(self, name: str) -> Lesson:
         """By path (a file or its folder), or else by name."""
         path = Path(name)

@@ -22,6 +22,8 @@ from tdxviz.session.setup import prepared
 from tdxviz.session.timeline import Entry, Timeline
 
 READING = Outcome(True)
+DOING = ("observe", "contrast")
+"""Phases that change the machine."""
 KNOWS_THE_RESULT = ("contrast", "explain", "recall")
 """Phases in which the prediction may be talked about."""
 
@@ -111,7 +113,23 @@ class Player:
             self.session.switch_world(wanted)
         if self.step.compare is None:
             self.session.set_compare(None)
+        self._began = self.session.branch, self.session.index
         self._remember()
+
+    def restart_step(self) -> None:
+        """Back to the machine as it was when the step began, to try again."""
+        branch, index = self._began
+        self.session.switch_branch(branch)
+        self.session.go_to(index)
+        self._begin()
+
+    def jump_ahead(self, position: int) -> None:
+        """To a later step, with everything done that the steps before it ask for."""
+        for number in range(self.position, min(position, len(self.steps) - 1)):
+            self.go_to(number)
+            if self.step.id not in self.finished and self.step.phase in DOING:
+                self.show_me()
+        self.go_to(position)
 
     def close(self) -> None:
         """Stop listening: the session goes on as free play."""

@@ -21,6 +21,16 @@ PICTURE = 0x414000
 """The page in which the vault keeps its 64 by 64 picture."""
 
 
+def same_instant(old: Any, new: Any, old_events: Any, new_events: Any) -> bool:
+    """True if two moments show the same instant of the same story with the same line chosen, so
+    that nothing has to be asked again; only hovering and pins may differ."""
+    return (
+        old is not None
+        and old_events is new_events
+        and (old.index, old.total, old.focus) == (new.index, new.total, new.focus)
+    )
+
+
 class Ask:
     """Read-only; remembers answers, so a repaint asks nothing twice."""
 
@@ -92,7 +102,7 @@ class Ask:
         """Colours of the guest's picture, 0xRRGGBB each."""
         from tdxviz.core import peek
 
-        return peek.palette()
+        return tuple(int(colour.removeprefix("#"), 16) for colour in peek.palette())
 
     def actors(self) -> tuple[str, ...]:
         """Everybody who can look, guests first."""

@@ -4,18 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-BANDS = {
-    "dash": "#59616E",
-    "shield": "#5B4BB7",
-    "ring": "#4A5568",
-    "check": "#0B6E4F",
-    "power": "#8C3A6B",
-    "wrench": "#1B6A86",
-    "triangle": "#8A5A00",
-    "cross": "#B00020",
-}
-"""Shape -> band, the same in all themes; white text on each is at least 5:1."""
-
 PROPERTIES = ("confidentiality", "integrity", "availability", "freshness")
 ROLES = {"kept": "good", "lost": "bad", "detected": "warn", "ended": "warn"}
 
@@ -59,7 +47,6 @@ class Banner:
 
     word: str
     shape: str
-    band: str
     sentence: str
     properties: tuple[Property, ...] = ()
     decided_by: str = ""
@@ -70,7 +57,7 @@ class Banner:
 
 
 NEUTRAL = Banner(
-    "No attack yet", "", "#59616E",
+    "No attack yet", "",
     "The verdict on an attack appears here, decided by what really happened.",
 )  # fmt: skip
 
@@ -88,7 +75,6 @@ def banner(verdict: Judged | None) -> Banner:
     return Banner(
         word=verdict.word,
         shape=verdict.shape,
-        band=BANDS.get(verdict.shape, BANDS["ring"]),
         sentence=verdict.sentence,
         properties=properties,
         decided_by=verdict.decided_by,

@@ -7,9 +7,9 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QImage, QPainter, QPaintEvent, QResizeEvent
 
 from tdxviz.core.units import Hpa, line_of
-from tdxviz.ui.panel import Panel
+from tdxviz.ui.panel import Hit, Panel
 from tdxviz.ui.present import eyes as present
-from tdxviz.ui.present.ask import SECRET, Ask
+from tdxviz.ui.present.ask import SECRET, Ask, same_instant
 from tdxviz.ui.present.films import film_at
 from tdxviz.ui.theme import Theme
 from tdxviz.ui.views.stage_brush import Brush
@@ -32,9 +32,12 @@ class EyesPanel(Panel):
         self._colours: list[int] = []
         self._hpa: Hpa = SECRET
         self._laid = False
+        self._events_seen: Any = None
 
     def show_moment(self, moment: Any) -> None:
-        self._cards = None
+        if not same_instant(self.moment, moment, self._events_seen, self.bridge.session.events):
+            self._cards = None
+            self._events_seen = self.bridge.session.events
         super().show_moment(moment)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -71,11 +74,12 @@ class EyesPanel(Panel):
         return film.hpa if film and film.hpa is not None else SECRET
 
     def _image(self, card: present.Card) -> QImage:
+        """The picture in the guest's colours; a page of nothing but zeros is black."""
         side = present.SIDE
         if card.picture is None or len(card.picture) < side * side or card.kind == "poison":
             return QImage()
         image = QImage(card.picture, side, side, side, QImage.Format.Format_Indexed8)
-        image.setColorTable(self._colours)
+        image.setColorTable(self._colours if any(card.picture) else [0xFF000000] * 256)
         return image.copy()
 
     def describe(self) -> str:
@@ -97,7 +101,7 @@ class EyesPanel(Panel):
 
     def _lay(self) -> None:
         self.hits = [
-            (rect, self._opener(), f"{card.title}: {card.note or card.reason}. Enter: the whole line")
+            Hit(rect, self._opener(), f"{card.title}: {card.note or card.reason}. Enter: the whole line")
             for rect, card in zip(self.card_rects(), self.cards(), strict=False)
         ]
         self._laid = True
@@ -122,8 +126,8 @@ class EyesPanel(Panel):
         brush.text(rest, present.caption(self._hpa) if cards else "loading …", "secondary")
         for rect, card in zip(self.card_rects(), cards, strict=False):
             self._card(brush, rect, card)
+        self.paint_cursor(painter)
         painter.end()
-        super().paintEvent(event)
 
     def _card(self, brush: Brush, rect: QRectF, card: present.Card) -> None:
         u = brush.u

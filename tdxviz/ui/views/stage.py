@@ -4,12 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
+from PySide6.QtGui import (
+    QHideEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPixmap,
+    QResizeEvent,
+)
 
-from tdxviz.core.units import Hpa
 from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import stage as present
-from tdxviz.ui.present.ask import Ask
+from tdxviz.ui.present.ask import Ask, same_instant
 from tdxviz.ui.present.films import film_at, neighbour
 from tdxviz.ui.present.stage_parts import StagePicture
 from tdxviz.ui.theme import Theme
@@ -37,6 +44,7 @@ class StagePanel(Panel):
         self._registers: tuple[int, ...] = ()
         self._before: tuple[int, ...] = ()
         self._speed = 1.0
+        self._events_seen: Any = None
         self._fonts = Fonts(theme)
         self._ground: QPixmap | None = None
         self._timer = QTimer(self)
@@ -47,8 +55,10 @@ class StagePanel(Panel):
 
     def show_moment(self, moment: Any) -> None:
         """Keep the registers of the picture before, for the marks of change."""
-        self._before, self._registers = self._registers, ()
-        self._shown = None
+        events = self._events()
+        if not same_instant(self.moment, moment, self._events_seen, events):
+            self._before, self._registers = self._registers, ()
+            self._shown, self._events_seen = None, events
         super().show_moment(moment)
 
     def set_theme(self, theme: Theme) -> None:
@@ -117,8 +127,8 @@ class StagePanel(Panel):
             painter.drawPixmap(0, 0, self._prepared(where, shown))
             stage_paint.paint(brush, where, shown)
             stage_film.paint(brush, self._bar, shown, self.playing, self._speed)
+        self.paint_cursor(painter)
         painter.end()
-        super().paintEvent(event)
 
     def _prepared(self, where: Plan, shown: StagePicture) -> QPixmap:
         """What changes only with size, theme and world: regions and the trust boundary."""
@@ -136,39 +146,29 @@ class StagePanel(Panel):
     # --- hits -----------------------------------------------------------------------------
 
     def _make_hits(self, shown: StagePicture, where: Plan, bar: stage_film.Bar) -> None:
-        hits: list[Any] = []
+        from tdxviz.session.moment import Focus
+
+        self.hits = []
         for box in shown.boxes.values():
             rect = where.boxes.get(box.id)
             if rect is not None and box.view:
-                hits.append((rect, self._opener(box.view), box.tip or box.title))
+                self.hit(rect, self._opener(box.view), box.tip or box.title)
         from_rows = stage_dram.plan_rows(where, self._fonts, shown.rows).rows
-        hits += [
-            (rect, self._chooser(row.hpa), f"Line {row.hpa:#x}. Enter: choose it")
-            for row, rect in from_rows
-        ]
+        for row, rect in from_rows:
+            self.hit(rect, Focus(hpa=row.hpa), f"Line {row.hpa:#x}. Enter: choose it")
         if shown.film:
             for number, (notch, still) in enumerate(zip(bar.notches, shown.film.stills, strict=True)):
                 rect = QRectF(notch - QPointF(11, 11) * where.unit, notch + QPointF(11, 11) * where.unit)
                 tip = f"Still {number + 1}: {still.label}. {still.text}"
-                hits.append((rect, self._goer(still.event + 1), tip))
-        hits.append((bar.buttons["back"], lambda: self.scrub(-1), "Still before (←)"))
-        hits.append((bar.buttons["play"], self.play_or_pause, "Play this access, or pause (Enter)"))
-        hits.append((bar.buttons["on"], lambda: self.scrub(1), "Next still (→)"))
+                self.hit(rect, self._goer(still.event + 1), tip)
+        self.hit(bar.buttons["back"], lambda: self.scrub(-1), "Still before (←)")
+        self.hit(bar.buttons["on"], lambda: self.scrub(1), "Next still (→)")
+        self.hit(bar.buttons["play"], self.play_or_pause, "Play this access, or pause")
         for speed, rect in bar.speeds.items():
-            hits.append((rect, self._speeder(speed), f"Play at {stage_film.SPEED_WORDS[speed]}"))
-        self.hits = hits
+            self.hit(rect, self._speeder(speed), f"Play at {stage_film.SPEED_WORDS[speed]}")
 
     def _opener(self, view: str) -> Callable[[], None]:
         return lambda: self.bridge.open_view(view)
-
-    def _chooser(self, hpa: Hpa) -> Callable[[], None]:
-        return lambda: self.choose(hpa)
-
-    def choose(self, hpa: Hpa) -> None:
-        """Make a line the one that all views show."""
-        from tdxviz.session.moment import Focus
-
-        self.bridge.select(Focus(hpa=hpa))
 
     def _goer(self, index: int) -> Callable[[], None]:
         return lambda: self.bridge.go_to(index)
@@ -214,6 +214,22 @@ class StagePanel(Panel):
             self.update()
             return
         self.scrub(1)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Dragging along the track scrubs."""
+        film, bar = self._shown.film if self._shown else None, self._bar
+        if not (film and bar and event.buttons() & Qt.MouseButton.LeftButton):
+            super().mouseMoveEvent(event)
+            return
+        at = event.position()
+        if abs(at.y() - bar.track.center().y()) < 24 * self.theme.px(1):
+            near = min(range(len(film.stills)), key=lambda n: abs(bar.notches[n].x() - at.x()))
+            if self.moment.index != film.stills[near].event + 1:
+                self.bridge.go_to(film.stills[near].event + 1)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._timer.stop()
+        super().hideEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)

@@ -8,6 +8,8 @@ from tdxviz.ui.views.stage_brush import CENTRE, Brush
 from tdxviz.ui.views.stage_layout import Plan
 
 DIMMED = 0.5
+DIMMED_CONTRAST = 0.72
+"""Opacity of boxes that take no part; more in the high-contrast theme."""
 
 
 class BoxPainter:
@@ -23,11 +25,12 @@ class BoxPainter:
         self.pitch = stage_dram.line_height(plan, brush.fonts)
 
     def paint(self) -> None:
+        dimmed = DIMMED_CONTRAST if self.b.theme.line > 1 else DIMMED
         for box in self.shown.boxes.values():
             rect = self.plan.boxes.get(box.id)
             if rect is None:
                 continue
-            self.b.p.setOpacity(1.0 if box.active else DIMMED)
+            self.b.p.setOpacity(1.0 if box.active else dimmed)
             if isinstance(box, Core):
                 self._core(box, rect)
             elif box.id == "dram":
@@ -130,7 +133,8 @@ class BoxPainter:
         for number, line in enumerate(box.code[start : start + rows]):
             at = QRectF(left.left(), left.top() + number * self.pitch, left.width(), self.pitch)
             if line.current:
-                self.b.frame(at.adjusted(-4 * u, 0, 0, -1 * u), self._now(), self._now(), 1, 3 * u)
+                now = self.b.tint("shared", 0.25 if self.b.dark else 0.45)
+                self.b.frame(at.adjusted(-4 * u, 0, 0, -1 * u), now, now, 1, 3 * u)
             self.b.text(at, ("▶" if line.current else " ") + line.text, mono=True, size=self.data)
         right = QRectF(left.right() + 10 * u, inner.top(), inner.right() - left.right() - 10 * u, 0)
         self._registers(box, right, rows)
@@ -139,9 +143,6 @@ class BoxPainter:
 
     def _current(self, box: Core) -> int:
         return next((n for n, line in enumerate(box.code) if line.current), 0)
-
-    def _now(self) -> str:
-        return "#5A4A10" if self.b.dark else "#FFE08A"
 
     def _registers(self, box: Core, column: QRectF, rows: int) -> None:
         u = self.u

@@ -29,6 +29,18 @@ def mix(one: str | QColor, two: str | QColor, share: float) -> QColor:
     return QColor(*(round(x + (y - x) * share) for x, y in pairs))
 
 
+def contrast(one: QColor, two: QColor) -> float:
+    """Ratio of relative luminances (WCAG), 1 to 21."""
+    a, b = sorted((_luminance(one), _luminance(two)))
+    return (b + 0.05) / (a + 0.05)
+
+
+def _luminance(color: QColor) -> float:
+    parts = (color.redF(), color.greenF(), color.blueF())
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
 class Fonts:
     """Fonts and measured texts of one theme and zoom; a panel keeps it between paints."""
 
@@ -43,8 +55,7 @@ class Fonts:
     def font(self, face: Face) -> tuple[QFont, QFontMetricsF]:
         if face not in self._fonts:
             mono, size, bold = face
-            font = QFont(self.theme.mono(size) if mono else self.theme.font(size, bold))
-            font.setBold(bold)
+            font = self.theme.mono(size, bold) if mono else self.theme.font(size, bold)
             font.setPixelSize(max(11, round(font.pixelSize() * self.zoom)))
             self._fonts[face] = (font, QFontMetricsF(font))
         return self._fonts[face]
@@ -78,7 +89,7 @@ class Brush:
         self.theme = theme
         self.fonts = fonts or Fonts(theme)
         self.u = float(theme.px(1)) * self.fonts.zoom
-        self.dark = QColor(theme.bg).lightness() < 128
+        self.dark = theme.is_dark
 
     # --- colours and fonts ----------------------------------------------------------------
 
@@ -86,14 +97,15 @@ class Brush:
         """A theme token or an owner token; the module's hue is lifted on dark grounds."""
         if role in OWNER_HUES:
             hue = QColor(OWNER_HUES[role][0])
-            return mix(hue, "#ffffff", 0.38) if role == "module" and self.dark else hue
+            return mix(hue, self.theme.text, 0.38) if role == "module" and self.dark else hue
         return QColor(getattr(self.theme, role or "edge"))
 
     def ink(self, role: str) -> QColor:
         """Text on the full hue of ``role``."""
         if role in OWNER_HUES:
             return QColor(OWNER_HUES[role][1])
-        return QColor("#ffffff") if self.color(role).lightness() < 140 else QColor("#101215")
+        fill, options = self.color(role), (QColor(self.theme.text), QColor(self.theme.panel))
+        return max(options, key=lambda ink: contrast(fill, ink))
 
     def tint(self, role: str, share: float = 0.10) -> QColor:
         return mix(self.theme.panel, self.color(role), share)
@@ -140,7 +152,7 @@ class Brush:
         self, rect: QRectF, fill: QColor | str, edge: QColor | str, width: float = 1.0,
         radius: float = 6.0, dashed: bool = False,
     ) -> None:  # fmt: skip
-        pen = QPen(QColor(edge), width)
+        pen = QPen(QColor(edge), max(width, self.theme.line * self.u))
         if dashed:
             pen.setDashPattern([5.0, 2.6])
         self.p.setPen(pen)
@@ -205,7 +217,7 @@ class Brush:
     def _cross(self, tip: QPointF, width: float) -> None:
         arm, red = 2.4 * width, self.color("bad")
         self.disc(tip, "", red, red, arm * 1.5)
-        self.p.setPen(QPen(QColor("#ffffff"), width * 0.8))
+        self.p.setPen(QPen(self.ink("bad"), width * 0.8))
         for one, two in (((-1, -1), (1, 1)), ((-1, 1), (1, -1))):
             self.p.drawLine(
                 QPointF(tip.x() + one[0] * arm * 0.7, tip.y() + one[1] * arm * 0.7),

@@ -3,11 +3,11 @@
 from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QResizeEvent
 
 from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import verdict as present
-from tdxviz.ui.theme import Theme
+from tdxviz.ui.theme import VERDICT_ROLES, Theme
 from tdxviz.ui.views import verdict_shapes
 from tdxviz.ui.views.stage_brush import Brush, mix
 
@@ -124,8 +124,8 @@ class VerdictPanel(Panel):
             self._full(brush, shown)
         else:
             self._slim(brush, shown)
+        self.paint_cursor(painter)
         painter.end()
-        super().paintEvent(event)
 
     def _lay(self, brush: Brush, shown: present.Banner) -> None:
         """Where the two things one can click are."""
@@ -137,14 +137,14 @@ class VerdictPanel(Panel):
             height = 22 * u
             self._link = QRectF(self.width() - 34 * u - width, self.height() - 7 * u - height, width, height)
             tip = "Go to the event that decided this; again for the next"
-            self.hits.append((self._link, self.why, tip))
+            self.hit(self._link, self.why, tip)
         if shown.decided_by:
             words = f"{shown.sentence} Decided by: {shown.decided_by}. {shown.signals}"
             left = self._link.left() if shown.why else self.width() - 40 * u
-            self.hits.append((QRectF(8 * u, 4 * u, left - 16 * u, self.height() - 8 * u), self.why, words))
+            self.hit(QRectF(8 * u, 4 * u, left - 16 * u, self.height() - 8 * u), self.why, words)
         if shown.shape:
             self._cross = QRectF(self.width() - 29 * u, 6 * u, 22 * u, 22 * u)
-            self.hits.append((self._cross, self.dismiss, "Put this verdict away"))
+            self.hit(self._cross, self.dismiss, "Put this verdict away")
         self._laid = True
 
     def _slim(self, brush: Brush, shown: present.Banner) -> None:
@@ -157,20 +157,21 @@ class VerdictPanel(Panel):
 
     def _full(self, brush: Brush, shown: present.Banner) -> None:
         u = brush.u
-        band = QColor(shown.band)
-        tone = mix(band, "#ffffff", 0.42) if brush.dark else band
+        role = VERDICT_ROLES.get(shown.shape, "harmless")
+        band = brush.color(role)
         area = QRectF(self.rect()).adjusted(u, u, -u, -u)
-        brush.frame(area, mix(self.theme.panel, band, 0.22 if brush.dark else 0.11), tone, 1.6 * u, 6 * u)
+        brush.frame(area, mix(self.theme.panel, band, 0.16 if brush.dark else 0.11), band, 1.6 * u, 6 * u)
         left = QRectF(area.left() + u, area.top() + u, 40 * u, area.height() - 2 * u)
         brush.frame(left, band, band, 1, 5 * u)
         sign = min(26 * u, area.height() * 0.6)
         verdict_shapes.draw(brush.p, shown.shape, QRectF(
-            left.center().x() - sign / 2, left.center().y() - sign / 2, sign, sign), 2.4 * u)  # fmt: skip
+            left.center().x() - sign / 2, left.center().y() - sign / 2, sign, sign),
+            brush.ink(role), 2.4 * u)  # fmt: skip
         inner = area.adjusted(52 * u, 5 * u, -34 * u, -5 * u)
         low = 25 * u
         first = QRectF(inner.left(), inner.top(), inner.width(), min(25 * u, inner.height() / 2))
         second = QRectF(inner.left(), inner.bottom() - low, inner.width(), low)
-        wide = brush.text(first, shown.word, tone, size=17, bold=True)
+        wide = brush.text(first, shown.word, role, size=17, bold=True)
         room = QRectF(first.left() + wide + 14 * u, first.top() + 4 * u, first.width() - wide - 14 * u,
                       second.top() - first.top() - 4 * u)  # fmt: skip
         brush.wrapped(room, shown.sentence, size=13, lines=max(1, int(room.height() / (16 * u))))

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
-WHITE = QColor("#ffffff")
 
-
-def draw(painter: QPainter, shape: str, rect: QRectF, width: float) -> None:
-    """One shape in white lines ``width`` thick; an unknown one draws the ring."""
+def draw(painter: QPainter, shape: str, rect: QRectF, ink: QColor, width: float) -> None:
+    """One shape in lines ``width`` thick; an unknown one draws the ring."""
     painter.save()
-    pen = QPen(WHITE, width)
+    pen = QPen(ink, width)
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
     painter.setPen(pen)

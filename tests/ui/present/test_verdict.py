@@ -1,6 +1,4 @@
-"""The banner: every word and shape of the core has a band; causes can be walked."""
-
-from PySide6.QtGui import QColor
+"""The banner: what is said; causes can be walked."""
 
 from tdxviz.ui.present import verdict
 from tests.ui import stage_samples as s
@@ -9,24 +7,6 @@ from tests.ui import stage_samples as s
 def test_neutral_without_attack():
     assert verdict.banner(None).shape == ""
     assert verdict.describe(verdict.banner(None)) == "No attack yet."
-
-
-def test_every_shape_of_the_core_has_its_own_band():
-    from tdxviz.core.verdict import WORDS
-
-    shapes = {shape for _, shape in WORDS.values()}
-    assert shapes == set(verdict.BANDS)
-    assert len(set(verdict.BANDS.values())) == len(verdict.BANDS)
-
-
-def test_white_on_every_band_is_readable():
-    for band in verdict.BANDS.values():
-        assert 1.05 / (_luminance(QColor(band)) + 0.05) >= 5.0
-
-
-def _luminance(color):
-    parts = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in color.getRgbF()[:3]]
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
 def test_banner_carries_word_properties_and_causes():

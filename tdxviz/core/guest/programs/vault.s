@@ -73,7 +73,7 @@ furnish:
         .globl  password_stored
 password_stored:
         call    draw
-        mov     r12d, 15
+        xor     r12d, r12d
         .globl  ready
 ready:  nop
 

@@ -1,0 +1,104 @@
+"""The one object between the session and everything drawn. One signal: ``moment_changed``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from tdxviz.core.faults import TdxvizError
+
+if TYPE_CHECKING:
+    from tdxviz.core.events import Event
+    from tdxviz.core.units import World
+    from tdxviz.session.actions import Action
+    from tdxviz.session.moment import Focus, Moment
+    from tdxviz.session.session import Session, Unit
+
+MOST_PINS = 3
+
+
+class Bridge(QObject):
+    """Holds the session. Slips of the learner become ``slipped(text)``, never an exception."""
+
+    moment_changed = Signal(object)
+    slipped = Signal(str)
+    view_wanted = Signal(str)
+    world_changed = Signal(str)
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.guard: Callable[[Action], str] | None = None
+        """Says why an action is not allowed now (a lesson's step); empty text allows it."""
+        self.moment: Moment = session.moment
+
+    def set_session(self, session: Session) -> None:
+        self.session = session
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take the session's present moment and tell everybody."""
+        self.moment = self.session.moment
+        self.moment_changed.emit(self.moment)
+
+    @contextlib.contextmanager
+    def _slips(self) -> Iterator[None]:
+        try:
+            yield
+        except TdxvizError as slip:
+            self.slipped.emit(str(slip))
+        finally:
+            self.refresh()
+
+    def act(self, action: Action) -> tuple[Event, ...]:
+        """Carry an action out; the events of what was done."""
+        reason = self.guard(action) if self.guard else ""
+        if reason:
+            self.slipped.emit(reason)
+            return ()
+        with self._slips():
+            return self.session.act(action)
+        return ()
+
+    def go_to(self, index: int) -> None:
+        self.session.go_to(index)
+        self.refresh()
+
+    def step(self, unit: Unit, n: int) -> None:
+        self.session.step(unit, n)
+        self.refresh()
+
+    def select(self, focus: Focus) -> None:
+        self.session.focus = focus
+        self.refresh()
+
+    def hover(self, focus: Focus | None) -> None:
+        self.session.hover = focus
+        self.refresh()
+
+    def pin(self, focus: Focus) -> None:
+        """Ctrl+click: keep up to three places marked; a second time takes the mark away."""
+        pins = [pin for pin in self.session.pins if pin != focus]
+        if len(pins) == len(self.session.pins):
+            pins.append(focus)
+        self.session.pins = tuple(pins[-MOST_PINS:])
+        self.refresh()
+
+    def switch_world(self, world: World) -> None:
+        with self._slips():
+            self.session.switch_world(world)
+        self.world_changed.emit(world)
+
+    def set_compare(self, world: World | None) -> None:
+        with self._slips():
+            self.session.set_compare(world)
+
+    def bookmark(self, name: str) -> None:
+        self.session.bookmark(name)
+        self.refresh()
+
+    def open_view(self, name: str) -> None:
+        self.view_wanted.emit(name)
