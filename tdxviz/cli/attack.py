@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from tdxviz.cli.main import OK
+from tdxviz.cli.codes import OK
 from tdxviz.cli.output import print_json
 from tdxviz.core.attacks import catalogue
 from tdxviz.core.units import WORLDS, World

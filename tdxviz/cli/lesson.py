@@ -3,20 +3,25 @@
 import argparse
 import time
 
-from tdxviz.cli.main import BAD_INPUT, NO, OK
+import msgspec
+
+from tdxviz.cli.codes import BAD_INPUT, NO, OK
 from tdxviz.cli.output import print_json
 from tdxviz.core.faults import TdxvizError
 from tdxviz.session.lessons import headless
 from tdxviz.session.lessons.format import Lesson
 from tdxviz.session.lessons.library import Library
 from tdxviz.session.lessons.lint import lint
+from tdxviz.session.lessons.model import Front
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(required=True, metavar="list | check | run")
+    commands = parser.add_subparsers(required=True, metavar="list | check | run | schema")
     listing = commands.add_parser("list", help="all lessons")
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=show)
+    schema = commands.add_parser("schema", help="JSON Schema of a lesson's front matter")
+    schema.set_defaults(run=print_schema)
     for name, function, words in (
         ("check", check, "find mistakes in lessons"),
         ("run", play, "play worked solutions and evaluate every check"),
@@ -26,6 +31,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         one.add_argument("--json", action="store_true")
         one.add_argument("--headless", action="store_true", help=argparse.SUPPRESS)
         one.set_defaults(run=function)
+
+
+def print_schema(args: argparse.Namespace) -> int:
+    print_json(msgspec.json.schema(Front))
+    return OK
 
 
 def _chosen(library: Library, paths: list[str]) -> list[str]:

@@ -7,10 +7,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-OK = 0
-NO = 1
-BAD_INPUT = 2
-INTERRUPTED = 130
+from tdxviz.cli.codes import BAD_INPUT, INTERRUPTED, OK
 
 GROUPS = {
     "lesson": "tdxviz.cli.lesson",

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tdxviz.cli.main import OK
+from tdxviz.cli.codes import OK
 from tdxviz.cli.output import print_json, status_of
 from tdxviz.core import codec
 from tdxviz.core.events import Event, LeafReturned

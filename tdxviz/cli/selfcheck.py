@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata, resources
 
-from tdxviz.cli.main import NO, OK
+from tdxviz.cli.codes import NO, OK
 from tdxviz.cli.output import print_json
 
 PACKAGES = (

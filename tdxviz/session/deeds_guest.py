@@ -14,10 +14,10 @@ from tdxviz.core.units import LINE, Hpa, line_of
 from tdxviz.session import deeds as d
 from tdxviz.session import places
 from tdxviz.session.actions import Script
+from tdxviz.session.timeline import MOST_STEPS
 
 AHEAD = 64
 """Instructions looked ahead, on a copy, while waiting for the guest to use a line."""
-MOST_STEPS = 10_000_000
 
 
 def resume(machine: Machine, args: d.Resume) -> Script:

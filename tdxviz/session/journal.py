@@ -213,7 +213,7 @@ class Journal:
         if self._file is None:
             assert self.path is not None
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self.path, "ab")  # noqa: SIM115 - as above
+            self._file = open(self.path, "ab")  # noqa: SIM115 - stays open while the session lives
         rest = self.lines[self._written :]
         self._file.write(b"".join(line + b"\n" for line in rest))
         self._file.flush()

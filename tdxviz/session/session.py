@@ -3,8 +3,9 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
+from tdxviz.core.commands import AnyCommand
 from tdxviz.core.events import Event
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.machine import Machine
@@ -162,7 +163,7 @@ class Session:
         entry = timeline.entries[-1]
         branch.actions.append(entry.action)
         commands = timeline.commands[entry.first_command : entry.end_command]
-        line = j.ActionLine(entry.action.name, entry.action.args, commands)
+        line = j.ActionLine(entry.action.name, entry.action.args, cast(list[AnyCommand], commands))
         self.journal.add(line)
         self.index = self.total
         self._news = tuple(timeline.events[entry.first_event :])
@@ -208,8 +209,9 @@ class Session:
         """To the end of another branch."""
         if not 0 <= number < len(self.branches):
             raise TdxvizError(f"there is no branch {number}; it has 0..{len(self.branches) - 1}")
-        self.branch = number
-        self.journal.add(j.BranchLine(branch=number))
+        if number != self.branch:
+            self.branch = number
+            self.journal.add(j.BranchLine(branch=number))
         return self.go_to(self.total)
 
     def bookmark(self, name: str) -> Bookmark:

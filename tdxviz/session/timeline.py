@@ -22,6 +22,10 @@ from tdxviz.session.lanes import Lanes
 TRACED_CHUNK = 64
 """A traced run is recorded in pieces of this many instructions, so that a jump replays little."""
 SILENT_CHUNK = 4096
+MOST_STEPS = 10_000_000
+"""Instructions of one command; about ten seconds without trace."""
+MOST_EVENTS = 2_000_000
+"""About 2 GB of memory."""
 SILENT_STEPS_PER_EVENT = 16
 """An instruction without trace replays about this much faster than one event."""
 
@@ -105,6 +109,8 @@ class Timeline:
         """Do one command; long guest runs are recorded as several short ones."""
         if not isinstance(command, RunGuest):
             return self.record(command)
+        if command.steps > MOST_STEPS:
+            raise TdxvizError(f"{command.steps} steps are more than the limit of {MOST_STEPS}")
         chunk = TRACED_CHUNK if command.trace else SILENT_CHUNK
         if command.steps <= chunk:
             return self.record(command)
@@ -121,6 +127,8 @@ class Timeline:
 
     def record(self, command: Command) -> tuple[Event, ...]:
         """Do exactly this command at the end of the timeline."""
+        if len(self.events) >= MOST_EVENTS:
+            raise TdxvizError(f"the timeline is full: it holds {MOST_EVENTS} events")
         events = self._do(command)
         start = len(self.events)
         self.commands.append(command)
@@ -245,7 +253,7 @@ class Timeline:
         if here == len(old) or old[here].first_command >= len(self.commands):
             return
         end = len(self.commands), len(self.events)
-        partial = end[0] < old[here].end_command
+        partial = end != (old[here].end_command, old[here].end_event)
         cut = replace(old[here], end_command=end[0], end_event=end[1], partial=partial)
         self.entries.append(replace(cut, verdict=None) if partial else cut)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tdxviz.core.events import Event
     from tdxviz.core.units import World
     from tdxviz.session.actions import Action
+    from tdxviz.session.lessons.player import Player
     from tdxviz.session.moment import Focus, Moment
     from tdxviz.session.session import Session, Unit
 
@@ -27,13 +28,40 @@ class Bridge(QObject):
     slipped = Signal(str)
     view_wanted = Signal(str)
     world_changed = Signal(str)
+    step_begun = Signal()
+    lesson_finished = Signal()
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
         self.guard: Callable[[Action], str] | None = None
         """Says why an action is not allowed now (a lesson's step); empty text allows it."""
+        self.player: Player | None = None
+        """The lesson being played; None in free play."""
         self.moment: Moment = session.moment
+
+    def open_lesson(self, player: Player | None) -> None:
+        """Play a lesson (or none) on its own session from now on."""
+        if self.player is not None:
+            self.player.close()
+        self.player = player
+        self.guard = player.refusal if player else None
+        if player is not None:
+            self.session = player.session
+        self.step_changed()
+
+    def step_changed(self) -> None:
+        """The lesson moved on: point at what the step is about."""
+        player = self.player
+        if player is not None and player.step.focus and player.step.focus.select:
+            place = player.evidence.places.get(player.step.focus.select)
+            if place is not None:
+                self.session.focus = type(self.session.focus)(hpa=place[0])
+        self.refresh()
+        self.step_begun.emit()
+
+    def lesson_done(self) -> None:
+        self.lesson_finished.emit()
 
     def set_session(self, session: Session) -> None:
         self.session = session

@@ -23,6 +23,17 @@ def test_a_lesson_runs_headless_with_every_check_false_then_true(capsys):
     assert "tour: passed" in capsys.readouterr().out
 
 
+def test_the_schema_of_the_format_is_printed(capsys):
+    assert cli.run(["lesson", "schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert "steps" in schema["$defs"]["Front"]["properties"]
+
+
+def test_a_folder_of_lessons_runs_them_all(capsys):
+    assert cli.run(["lesson", "check", str(Library().folder), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == len(Library().paths)
+
+
 def test_a_readme_beside_the_lessons_is_passed_over(tmp_path, capsys):
     (tmp_path / "README.md").write_text("Lessons.")
     assert cli.run(["lesson", "check", str(tmp_path / "README.md"), "tour"]) == 0

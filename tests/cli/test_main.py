@@ -1,4 +1,5 @@
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -114,3 +115,16 @@ def test_selfcheck_answers_in_words_and_json(capsys):
     rows = {row["what"]: row for row in json.loads(capsys.readouterr().out) if row["what"]}
     assert rows["AES-XTS (IEEE 1619)"]["ok"] and rows["SHA3-256"]["ok"] and rows["SHA-384"]["ok"]
     assert code == (0 if all(row["ok"] is not False for row in rows.values()) else 1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are a posix affair")
+def test_ctrl_c_ends_quietly_with_130():
+    running = subprocess.Popen(
+        [sys.executable, "-m", "tdxviz", "attack", "run", "all", "--world", "all", "--seed", "8"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    time.sleep(0.5)
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=30)
+    assert (running.returncode, errors) == (130, b"")

@@ -1,6 +1,8 @@
 """Run = single steps = back and forth: fingerprints agree at every index, whatever was done."""
 
 import contextlib
+import tempfile
+from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -81,6 +83,19 @@ class TimeTravel(RuleBasedStateMachine):
         self.session.switch_world(world)  # type: ignore[arg-type]  # because it is drawn from the worlds
         self.session.switch_world("ci")
         assert self.session.machine.fingerprint() == before
+
+    @rule()
+    def what_is_saved_is_what_opens(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "story.tdxs"
+            self.session.save(path)
+            again = Session.open(path)
+        assert (again.index, again.branch) == (self.session.index, self.session.branch)
+        assert again.machine.fingerprint() == self.session.machine.fingerprint()
+        for mine, theirs in zip(self.session.branches, again.branches, strict=True):
+            assert mine.actions == theirs.actions
+            assert mine.timeline("ci").events == theirs.timeline("ci").events
+            assert mine.timeline("ci").verdicts == theirs.timeline("ci").verdicts
 
     @invariant()
     def looking_back_changes_nothing(self) -> None:

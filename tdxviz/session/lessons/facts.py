@@ -98,8 +98,9 @@ class Reporter:
         data = getattr(event, "data", None)
         if data is not None:
             more["value"] = data.hex()
-        if "keyid" in event.__struct_fields__:
-            more["keyid"] = event.keyid  # type: ignore[attr-defined]  # because of the test above
+        keyid = getattr(event, "keyid", None)
+        if keyid is not None:
+            more["keyid"] = keyid
         return Fact(
             name,
             number,

@@ -15,7 +15,7 @@ from tdxviz.session.lessons.facts import Reporter
 from tdxviz.session.lessons.format import Lesson
 from tdxviz.session.lessons.library import Library
 from tdxviz.session.lessons.model import Step
-from tdxviz.session.lessons.progress import Progress
+from tdxviz.session.lessons.progress import LessonProgress, Progress
 from tdxviz.session.lessons.quiz import NOTED, Question, Quiz, Reply
 from tdxviz.session.session import Session
 from tdxviz.session.setup import prepared
@@ -113,12 +113,13 @@ class Player:
             self.session.switch_world(wanted)
         if self.step.compare is None:
             self.session.set_compare(None)
-        self._began = self.session.branch, self.session.index
+        self._began = self.session.world, self.session.branch, self.session.index
         self._remember()
 
     def restart_step(self) -> None:
         """Back to the machine as it was when the step began, to try again."""
-        branch, index = self._began
+        world, branch, index = self._began
+        self.session.switch_world(world)
         self.session.switch_branch(branch)
         self.session.go_to(index)
         self._begin()
@@ -290,7 +291,16 @@ class Player:
         branch = self.session.branches[self.session.branch]
         return branch.timeline(cast(World, world)).machine
 
+    @property
+    def changed_mind(self) -> bool:
+        """The prediction was wrong, and yet the explanation is right."""
+        asked = [step for step in self.steps if step.phase == "predict" and step.ask]
+        said = [step for step in self.steps if step.ask and step.ask.type == "cloze"]
+        wrong = any(self.quiz.reply(step).correct is False for step in asked)
+        return wrong and any(self.quiz.reply(step).correct for step in said)
+
     def _remember(self) -> None:
         done = [step.id for step in self.steps if step.id in self.finished]
-        answers = self.quiz.answers
-        self.progress.note(self.lesson.id, self.step.id, done, answers, self.is_complete)
+        answers = dict(self.quiz.answers)
+        now = LessonProgress(self.step.id, done, self.is_complete, self.changed_mind, answers)
+        self.progress.note(self.lesson.id, now)

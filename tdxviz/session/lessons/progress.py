@@ -13,11 +13,13 @@ LARGEST = 4 * 1024 * 1024
 
 
 class LessonProgress(msgspec.Struct, forbid_unknown_fields=True):
-    """``step``: id of the step the learner was at. ``changed_minds``: predictions proved wrong."""
+    """``step``: id of the step the learner was at. ``done``: ids of completed steps."""
 
     step: str = ""
     done: list[str] = []
     complete: bool = False
+    changed_mind: bool = False
+    """The prediction was wrong and the explanation right: what the score counts."""
     answers: dict[str, Answer] = {}
 
 
@@ -38,15 +40,24 @@ class Progress:
     def of(self, lesson: str) -> LessonProgress:
         return self._all.lessons.get(lesson, LessonProgress())
 
-    def note(
-        self, lesson: str, step: str, done: list[str], answers: dict[str, Answer], complete: bool
-    ) -> None:
+    def note(self, lesson: str, now: LessonProgress) -> None:
+        """Add to what is known of a lesson; what was done once stays done."""
         old = self.of(lesson)
-        kept = [*old.done, *(one for one in done if one not in old.done)]
-        new = LessonProgress(step, kept, complete or old.complete, {**old.answers, **answers})
-        if msgspec.json.encode(new) != msgspec.json.encode(old):
+        new = LessonProgress(
+            now.step,
+            [*old.done, *(one for one in now.done if one not in old.done)],
+            now.complete or old.complete,
+            now.changed_mind or old.changed_mind,
+            {**old.answers, **now.answers},
+        )
+        if new != old:
             self._all.lessons[lesson] = new
             self._write()
+
+    @property
+    def changed_minds(self) -> int:
+        """The score: in how many lessons the machine taught the learner better."""
+        return sum(one.changed_mind for one in self._all.lessons.values())
 
     def forget(self, lesson: str) -> None:
         if self._all.lessons.pop(lesson, None) is not None:

@@ -55,9 +55,13 @@ def _card(ask: Ask, actor: str, hpa: Hpa, owner: str) -> Card:
     line = ask.seen(actor, hpa, 64)
     mark, role = _mark(page.kind, actor == owner)
     tone = "outside" if actor == "probe" else owner_token(actor)
-    note = "" if line.kind == page.kind else line.reason
+    empty = not any(line.data or b"")
+    note = "" if line.kind == page.kind or (empty and page.kind == "zeros") else line.reason
+    reason = brief(page.reason)
+    if page.kind == "readable" and actor != owner and not any(page.data or b""):
+        mark, role, reason = "✕ not yet", "text", "zeros: the picture is still in the cache"
     return Card(actor, actor_title(actor), tone, page.data, line.data, page.kind,
-                brief(page.reason), mark, role, note)  # fmt: skip
+                reason, mark, role, note)  # fmt: skip
 
 
 def _mark(kind: str, own: bool) -> tuple[str, str]:

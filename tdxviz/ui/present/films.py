@@ -9,7 +9,7 @@ A still names the box at which the access stands after its event and what it doe
 from collections.abc import Sequence
 
 from tdxviz.core import events as e
-from tdxviz.ui.present import film_access, film_acts
+from tdxviz.ui.present import film_access, film_acts, film_module
 from tdxviz.ui.present.film_parts import Cutter, Film
 
 ENDS = (
@@ -105,7 +105,7 @@ def _first_still(events: Sequence[e.Event], index: int) -> int:
 
 
 def _take(cutter: Cutter, event: e.Event) -> None:
-    done = film_access.take(cutter, event) or film_acts.take(cutter, event)
+    done = any(part.take(cutter, event) for part in (film_access, film_acts, film_module))
     if not done and not isinstance(event, (e.InstructionRetired, e.UcnaLogged)):
         cutter.still("act", type(event).__name__, "", "module")
     cutter.position += 1

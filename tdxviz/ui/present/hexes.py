@@ -1,5 +1,7 @@
 """Bytes and addresses as the stage writes them: short, grouped, never longer than its box."""
 
+import re
+
 from tdxviz.core.units import Hpa
 
 PRINTABLE = range(0x20, 0x7F)
@@ -35,6 +37,12 @@ def plain_words(data: bytes) -> str:
     """How a token inside the package shows its bytes: as text where it is text."""
     text = readable(data, 8)
     return f"“{text}”" if text else hex_bytes(data, 4).removesuffix(" …")
+
+
+def sentence(words: str) -> str:
+    """With a capital at the start, and guests by their titles."""
+    named = re.sub(r"\b(td|vm)-[a-z]\b", lambda found: actor_title(found[0]), words)
+    return named[:1].upper() + named[1:]
 
 
 def owner_token(actor: str) -> str:

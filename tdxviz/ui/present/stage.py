@@ -14,7 +14,7 @@ from tdxviz.ui.present.ask import SECRET, Ask
 from tdxviz.ui.present.film_parts import Film
 from tdxviz.ui.present.films import film_at
 from tdxviz.ui.present.hexes import owner_token, spaced
-from tdxviz.ui.present.stage_parts import Box, StagePicture
+from tdxviz.ui.present.stage_parts import Box, StagePicture, Words
 
 LOOK_BACK = 3000
 """Events searched for what the host did last."""
@@ -50,7 +50,7 @@ def picture(
         stage_memory.probe(ask, hpa),
         stage_memory.dram(ask),
     ):
-        boxes[box.id] = _lit(box, involved)
+        boxes[box.id] = _lit(box if ask.powered else _unpowered(box), involved)
     guest = owner_token("vm-a" if ask.world == "legacy" else "td-a")
     return StagePicture(
         world=ask.world,
@@ -111,6 +111,14 @@ def _involved(film: Film | None, has_module: bool) -> frozenset[str]:
 
 def _lit(box: Box, involved: frozenset[str]) -> Box:
     return replace(box, active=not involved or box.id in involved)
+
+
+def _unpowered(box: Box) -> Box:
+    """Inside the package nothing survives without power; the chips and who reads them do."""
+    if box.id in ("core0", "dram", "device", "probe"):
+        return box
+    words = "no power: the keys are gone" if box.id == "engine" else "no power"
+    return replace(box, lines=(Words(words, "secondary"),), chip="")
 
 
 def describe(shown: StagePicture) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tdxviz.core import events as e
+from tdxviz.core.arch import status
 from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.units import Hpa
 from tdxviz.ui.present.ask import Ask
@@ -39,10 +40,12 @@ def guest_core(ask: Ask, before: tuple[int, ...]) -> Core:
     if vcpu.running_on is None:
         return _left_core(ask, vcpu, who)
     code = tuple(CodeLine(rip, text, now) for rip, _, text, now in ask.disassembly(CODE_LINES))
+    if not code:
+        code = (CodeLine(vcpu.rip, "(code not readable)", True),)
     return Core(
         id="core0",
         title=f"Core {vcpu.running_on} · running {who} vCPU 0",
-        shorts=(f"Core {vcpu.running_on} · {who} vCPU 0", f"Core {vcpu.running_on} · {who}"),
+        shorts=(f"Core {vcpu.running_on} · {who} vCPU 0", f"Core {vcpu.running_on} · {who}", f"Core {vcpu.running_on}"),
         lines=(Words("registers are plaintext here, and only here", "secondary"),)
         if ask.world != "legacy"
         else (Words("registers and memory are open to the host", "bad"),),
@@ -61,7 +64,7 @@ def _left_core(ask: Ask, vcpu: "VcpuInfo", who: str) -> Core:
     return Core(
         id="core0",
         title="Core 0 · running the host",
-        shorts=("Core 0 · host",),
+        shorts=("Core 0 · host", "Core 0"),
         lines=(
             Words(f"{who} vCPU 0 is not in a core"),
             Words(f"registers: {vcpu.where}"),
@@ -133,11 +136,11 @@ def host_core(past: Sequence[e.Event], pending: e.Event | None = None) -> Core:
     return Core(
         id="core1",
         title="Core 1 · host VMM (the attacker)",
-        shorts=("Core 1 · host VMM", "Core 1 · host"),
+        shorts=("Core 1 · host VMM", "Core 1 · host", "Core 1"),
         lines=lines,
         tone="host",
-        view="console",
-        tip="Host software: inside the package, but without the key. Enter: attack console",
+        view="attacks",
+        tip="Host software: inside the package, but without the key. Enter: the attacks",
         token=act.token if act else "",
     )
 
@@ -215,15 +218,11 @@ def module(ask: Ask, hpa: Hpa, past: Sequence[e.Event]) -> Box:
     lines = _sept_lines(ask, page)
     leaf = next((x for x in reversed(past) if isinstance(x, e.LeafReturned)), None)
     if leaf:
-        lines += (Words(f"{leaf.name} {_outcome(leaf)}", "bad" if leaf.reason else "secondary"),)
+        bad = bool(leaf.status & status.ERROR)
+        words = f"{leaf.name} {'refused' if bad else 'returned'}"
+        lines += (Words(words, "bad" if bad else "secondary"),)
     return Box("module", "TDX module", lines, "module", view="sept", shorts=("Module",),
                tip="Walks the Secure EPT and keeps the owner of every page. Enter: the walk")  # fmt: skip
-
-
-def _outcome(leaf: e.LeafReturned) -> str:
-    if leaf.reason:
-        return "refused"
-    return "ok" if leaf.status == 0 else "returned"
 
 
 def _sept_lines(ask: Ask, page: "PageInfo") -> tuple[Words, ...]:

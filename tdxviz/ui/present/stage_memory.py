@@ -119,12 +119,14 @@ def _mac_words(ask: Ask, detail: "LineDetail", keyid: int) -> Words:
 
 def device(ask: Ask, hpa: Hpa) -> Box:
     """A device behind the IOMMU, reading with KeyID 0."""
-    return _onlooker(ask, "device", "Device (DMA)", ask.line(hpa).device, "device")
+    detail = ask.line(hpa)
+    return _onlooker(ask, "device", "Device (DMA)", detail.device, "device", detail.owner_bit)
 
 
 def probe(ask: Ask, hpa: Hpa) -> Box:
     """A probe on the memory bus or on the DIMM."""
-    return _onlooker(ask, "probe", "Probe on the bus", ask.line(hpa).probe, "outside")
+    detail = ask.line(hpa)
+    return _onlooker(ask, "probe", "Probe on the bus", detail.probe, "outside", detail.owner_bit)
 
 
 SHORT_REASONS = {
@@ -139,14 +141,14 @@ SHORT_REASONS = {
 SHORTER = {"zeros": "owner bit is 1", "noise": "ciphertext", "readable": "plain text"}
 
 
-def _onlooker(ask: Ask, box: str, title: str, seen: "Seen", tone: str) -> Box:
+def _onlooker(ask: Ask, box: str, title: str, seen: "Seen", tone: str, owned: bool) -> Box:
     sees = f"sees {hex_bytes(seen.data, 4).removesuffix(' …')}" if seen.data else "sees nothing"
     role = "bad" if seen.kind == "readable" and any(seen.data or b"") else "secondary"
     words = SHORT_REASONS.get(seen.kind, seen.reason)
     if seen.kind == "readable" and ask.world != "legacy":
-        words = "not a private line"
+        words = "zeros: the cached copy" if owned and not any(seen.data or b"") else "not a private line"
     brief = f"sees {hex_bytes(seen.data, 3).removesuffix(' …')}" if seen.data else sees
-    short = SHORTER.get(seen.kind, words)
+    short = SHORTER.get(seen.kind, words) if words == SHORT_REASONS.get(seen.kind) else words
     brief_title = {"device": "Device", "probe": "Bus probe"}[box]
     return Box(box, title, (Words(sees, mono=True, short=brief), Words(words, role, short=short)), tone, view="eyes", shorts=(brief_title,),
                tip=f"{seen.reason}. Enter: who sees what")  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 PROPERTIES = ("confidentiality", "integrity", "availability", "freshness")
 ROLES = {"kept": "good", "lost": "bad", "detected": "warn", "ended": "warn"}
@@ -60,6 +60,17 @@ NEUTRAL = Banner(
     "No attack yet", "",
     "The verdict on an attack appears here, decided by what really happened.",
 )  # fmt: skip
+
+
+def verdict_of(moment: Any) -> Judged | None:
+    """The verdict to show: in the middle of an attack that one's, so that stepping through its
+    causes keeps it in sight; else the newest finished one's."""
+    if moment is None:
+        return None
+    entry = getattr(moment, "entry", None)
+    if entry is not None and entry.verdict is not None and moment.index < entry.end_event:
+        return entry.verdict
+    return moment.verdict
 
 
 def banner(verdict: Judged | None) -> Banner:

@@ -43,6 +43,7 @@ class StagePanel(Panel):
         self._bar: stage_film.Bar | None = None
         self._registers: tuple[int, ...] = ()
         self._before: tuple[int, ...] = ()
+        self._protected = True
         self._speed = 1.0
         self._events_seen: Any = None
         self._fonts = Fonts(theme)
@@ -79,7 +80,7 @@ class StagePanel(Panel):
             self._shown = present.picture(
                 ask, self._events(), self.moment.index, focus, self._before
             )
-            self._plan = None
+            self._bar = None
         return self._shown
 
     def describe(self) -> str:
@@ -92,7 +93,7 @@ class StagePanel(Panel):
         return QSize(int(self.theme.px(900)), int(self.theme.px(420)))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(int(self.theme.px(560)), int(self.theme.px(250)))
+        return QSize(int(self.theme.px(400)), int(self.theme.px(216)))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._plan = None
@@ -103,14 +104,16 @@ class StagePanel(Panel):
         shown = self.picture()
         if shown is None:
             return None
-        if self._plan is None:
+        if self._plan is None or self._protected != shown.protected:
+            self._protected = shown.protected
             area = QRectF(self.rect()).adjusted(0, 4, 0, -4)
             unit = float(self.theme.px(1))
             scale = zoom(area.width(), area.height(), unit)
             if scale != self._fonts.zoom:
                 self._fonts = Fonts(self.theme, scale)
             self._plan = plan(area, unit * scale, shown.protected)
-            self._ground = None
+            self._ground = self._bar = None
+        if self._bar is None:
             self._bar = stage_film.bar(self._plan.film, self._plan.unit, shown.film)
             self._make_hits(shown, self._plan, self._bar)
         return self._plan

@@ -7,6 +7,8 @@ from tdxviz.ui.views import stage_dram
 from tdxviz.ui.views.stage_brush import CENTRE, Brush
 from tdxviz.ui.views.stage_layout import Plan
 
+NARROW = 150
+"""A core narrower than this shows its instructions only."""
 DIMMED = 0.5
 DIMMED_CONTRAST = 0.72
 """Opacity of boxes that take no part; more in the high-contrast theme."""
@@ -128,7 +130,9 @@ class BoxPainter:
         foot = box.lines[:1] if rows > 4 else ()
         rows -= len(foot)
         left = QRectF(inner)
-        left.setWidth(inner.width() * (0.56 if self.plan.tall else 0.52))
+        narrow = inner.width() < NARROW * u
+        share = 1.0 if narrow else 0.56 if self.plan.tall else 0.52
+        left.setWidth(inner.width() * share)
         start = max(0, self._current(box) - max(rows - 2, 0) // 2)
         for number, line in enumerate(box.code[start : start + rows]):
             at = QRectF(left.left(), left.top() + number * self.pitch, left.width(), self.pitch)
@@ -136,8 +140,9 @@ class BoxPainter:
                 now = self.b.tint("shared", 0.25 if self.b.dark else 0.45)
                 self.b.frame(at.adjusted(-4 * u, 0, 0, -1 * u), now, now, 1, 3 * u)
             self.b.text(at, ("▶" if line.current else " ") + line.text, mono=True, size=self.data)
-        right = QRectF(left.right() + 10 * u, inner.top(), inner.right() - left.right() - 10 * u, 0)
-        self._registers(box, right, rows)
+        right = QRectF(left.right() + 13 * u, inner.top(), inner.right() - left.right() - 13 * u, 0)
+        if not narrow:
+            self._registers(box, right, rows)
         for words in foot:
             self._words(words, QRectF(inner.left(), inner.bottom() - self.pitch, inner.width(), self.pitch))
 
@@ -151,12 +156,10 @@ class BoxPainter:
             top = column.top() + number * self.pitch
             self.b.text(QRectF(column.left(), top, name_width, self.pitch), register.name, "secondary",
                         mono=True, size=self.data)  # fmt: skip
-            value = QRectF(column.left() + name_width, top, column.width() - name_width - 12 * u,
-                           self.pitch)  # fmt: skip
-            wide = self.b.text(value, register.value, mono=True, size=self.data,
-                               bold=register.changed)
+            value = QRectF(column.left() + name_width, top, column.width() - name_width, self.pitch)
+            self.b.text(value, register.value, mono=True, size=self.data, bold=register.changed)
             if register.changed:
-                mark = QRectF(value.left() + wide + 1 * u, top, 12 * u, self.pitch)
+                mark = QRectF(column.left() - 12 * u, top, 12 * u, self.pitch)
                 self.b.text(mark, "△", "accent", size=11, bold=True)
 
     def _host(self, box: Core, inner: QRectF) -> None:

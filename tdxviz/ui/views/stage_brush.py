@@ -5,7 +5,16 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QPainter,
+    QPen,
+    QPolygonF,
+    QStaticText,
+)
 
 from tdxviz.ui.theme import OWNER_HUES, Theme
 
@@ -14,7 +23,6 @@ RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 CENTRE = Qt.AlignmentFlag.AlignCenter
 
 
-ALIGN = {one: int(one | Qt.TextFlag.TextSingleLine) for one in (LEFT, RIGHT, CENTRE)}
 MOST_TEXTS = 4000
 """Measured texts that are kept; old ones go all at once."""
 
@@ -51,6 +59,7 @@ class Fonts:
         self._fonts: dict[Face, tuple[QFont, QFontMetricsF]] = {}
         self._widths: dict[tuple[Face, str], float] = {}
         self._fitted: dict[tuple[Face, str, int], tuple[str, float]] = {}
+        self._laid: dict[tuple[Face, str], QStaticText] = {}
 
     def font(self, face: Face) -> tuple[QFont, QFontMetricsF]:
         if face not in self._fonts:
@@ -79,6 +88,19 @@ class Fonts:
             shown = self.font(face)[1].elidedText(text, Qt.TextElideMode.ElideRight, room)
             self._fitted[key] = (shown, self.width(face, shown))
         return self._fitted[key]
+
+
+    def laid(self, face: Face, text: str) -> QStaticText:
+        """``text`` with its glyphs already chosen: painting it again costs half."""
+        key = (face, text)
+        if key not in self._laid:
+            if len(self._laid) > MOST_TEXTS:
+                self._laid.clear()
+            made = QStaticText(text)
+            made.setTextFormat(Qt.TextFormat.PlainText)
+            made.prepare(font=self.font(face)[0])
+            self._laid[key] = made
+        return self._laid[key]
 
 
 class Brush:
@@ -125,9 +147,13 @@ class Brush:
         """One line inside ``rect``, shortened in the middle of nothing: at its end. Its width."""
         face = (mono, size, bold)
         shown, wide = self.fonts.fitted(face, text, rect.width())
-        self.p.setFont(self.fonts.font(face)[0])
+        font, metrics = self.fonts.font(face)
+        self.p.setFont(font)
         self.p.setPen(role if isinstance(role, QColor) else self.color(role))
-        self.p.drawText(rect, ALIGN[align], shown)
+        free = rect.width() - wide
+        left = rect.left() + (0 if align == LEFT else free if align == RIGHT else free / 2)
+        top = rect.top() + (rect.height() - metrics.height()) / 2
+        self.p.drawStaticText(QPointF(round(left), round(top)), self.fonts.laid(face, shown))
         return wide
 
     def wrapped(
@@ -135,7 +161,7 @@ class Brush:
     ) -> None:
         """Words over several lines; the last one that fits ends in an ellipsis if need be."""
         metrics = self.font(False, size)[1]
-        words, shown = text.split(), list[str]()
+        words, shown = text.split(" "), list[str]()
         while words and len(shown) < lines:
             row = [words.pop(0)]
             last = len(shown) == lines - 1

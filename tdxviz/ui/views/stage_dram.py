@@ -14,7 +14,7 @@ LEGENDS = {
     "li": "address · 64 bytes … · owner",
     "ci": "address · 64 bytes … · owner · MAC",
 }
-AIRY = 1.9
+AIRY = 2.3
 """Most line heights that one row takes."""
 
 
@@ -89,10 +89,12 @@ def _row(brush: Brush, plan: Plan, shown: StagePicture, row: DramRow, rect: QRec
     x, step = rect.left() + 11 * u, brush.width("0", True, size)
     brush.text(QRectF(x, rect.top(), step * 7, rect.height()), f"{row.hpa:06x}", "secondary",
                mono=True, size=size)  # fmt: skip
-    tail = _tail(shown, row)
+    room = rect.right() - x - 7 * step - 12 * u
+    tails = (_tail(shown, row), _tail(shown, row).split(" ")[0], "")
+    tail = next((t for t in tails if room - len(t) * step >= 6 * step), "")
     wide = brush.width(tail, True, size) + 2 * u
-    count = int((rect.right() - x - 7 * step - wide - 12 * u) / (3 * step))
-    data = row.cipher[: max(min(count, 16), 2)].hex(" ") + " …"
+    count = int((room - wide) / (3 * step))
+    data = row.cipher[: max(min(count, 16), 1)].hex(" ") + " …"
     brush.text(QRectF(x + 7 * step, rect.top(), rect.width(), rect.height()), data, mono=True,
                size=size, bold=row.focus)  # fmt: skip
     brush.text(QRectF(rect.right() - wide, rect.top(), wide, rect.height()), tail,

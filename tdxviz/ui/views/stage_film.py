@@ -6,6 +6,7 @@ from itertools import pairwise
 from PySide6.QtCore import QPointF, QRectF
 
 from tdxviz.ui.present.film_parts import FULL_FILM, Film
+from tdxviz.ui.present.hexes import sentence
 from tdxviz.ui.present.stage_parts import StagePicture
 from tdxviz.ui.views.stage_brush import CENTRE, RIGHT, Brush
 
@@ -85,7 +86,7 @@ def paint(brush: Brush, where: Bar, shown: StagePicture, playing: bool, speed: f
     film = shown.film
     if film is None:
         text = "Nothing has happened yet: act, or press ▶ in the toolbar."
-        brush.text(where.sentence, text, "secondary")
+        brush.text(where.sentence, text, "secondary", size=12)
         return
     _track(brush, where, shown, film)
     u = brush.u
@@ -94,14 +95,15 @@ def paint(brush: Brush, where: Bar, shown: StagePicture, playing: bool, speed: f
         left = where.notches[-1].x() + 16 * u
         room = QRectF(left, where.track.top() - 8 * u, where.count.left() - left, 20 * u)
         brush.text(room, "hit: the way to memory is saved", "good", size=11)
+    if where.sentence.height() < 12 * u:
+        return
     if shown.refused:
-        brush.text(where.sentence, f"✕ {_capital(shown.refused)}", "bad", bold=True)
+        wide = brush.text(where.sentence, f"✕ {sentence(shown.refused)}", "bad", bold=True)
+        if not film.stills[shown.still].refused:
+            rest = where.sentence.adjusted(wide + 14 * u, 0, 0, 0)
+            brush.text(rest, shown.sentence, "secondary")
     else:
         brush.text(where.sentence, shown.sentence)
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def _track(brush: Brush, where: Bar, shown: StagePicture, film: Film) -> None:

@@ -10,6 +10,10 @@ from PySide6.QtCore import QPointF, QRectF
 
 TITLE = 24.0
 FILM = 54.0
+FILM_LOW = 36.0
+"""Without the row for the sentence, which then stands beside the title."""
+LOW = 262.0
+"""Below this height of the panel every pixel goes to the boxes."""
 GAP = 10.0
 ROW_GAP = 26.0
 """Height between rows of boxes: an arrow, its disc and a token fit in."""
@@ -44,7 +48,8 @@ def plan(area: QRectF, unit: float, has_module: bool = True) -> Plan:
     """Lay the stage out in ``area``; ``unit`` is the size of one unscaled pixel."""
     inner = area.adjusted(GAP * unit, 0, -GAP * unit, 0)
     title = QRectF(inner.left(), inner.top(), inner.width(), TITLE * unit)
-    film = QRectF(inner.left(), inner.bottom() - FILM * unit, inner.width(), FILM * unit)
+    below = (FILM if area.height() >= LOW * unit else FILM_LOW) * unit
+    film = QRectF(inner.left(), inner.bottom() - below, inner.width(), below)
     top = title.bottom() + 8 * unit
     picture = QRectF(inner.left(), top, inner.width(), film.top() - top - 4 * unit)
     tall = picture.height() >= TALL * unit
@@ -234,7 +239,7 @@ def _tokens(made: Plan) -> None:
     made.tokens["cache"] = QPointF(b["cache"].center().x(), b["cache"].top() - ROW_GAP * u * 0.5)
     for core in ("core0", "core1"):
         leg = made.legs[f"cache>{core}"]
-        made.tokens[f"cache>{core}"] = QPointF(leg[0].x() + 58 * u, (leg[0].y() + leg[-1].y()) / 2)
+        made.tokens[f"cache>{core}"] = QPointF(leg[0].x() + 64 * u, -2 * u + (leg[0].y() + leg[-1].y()) / 2)
     made.tokens["device"] = QPointF(b["device"].center().x(), b["device"].bottom() + 2 * u)
 
 

@@ -3,10 +3,11 @@
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPen
 
+from tdxviz.ui.present.hexes import sentence
 from tdxviz.ui.present.stage_parts import Arrow, StagePicture, Token
 from tdxviz.ui.views.stage_boxes import BoxPainter
 from tdxviz.ui.views.stage_brush import CENTRE, Brush, middle
-from tdxviz.ui.views.stage_layout import Plan
+from tdxviz.ui.views.stage_layout import FILM, Plan
 
 ARROW = 3.4
 
@@ -24,7 +25,12 @@ def paint(brush: Brush, plan: Plan, shown: StagePicture) -> None:
 def _title(brush: Brush, plan: Plan, shown: StagePicture) -> None:
     wide = brush.text(plan.title, "The machine", size=14, bold=True)
     rest = plan.title.adjusted(wide + 14 * plan.unit, 0, 0, 0)
-    brush.text(rest, shown.caption, "secondary", size=12)
+    if plan.film.height() >= FILM * plan.unit - 1:
+        brush.text(rest, shown.caption, "secondary", size=12)
+    elif shown.refused:
+        brush.text(rest, f"✕ {sentence(shown.refused)}", "bad", size=12, bold=True)
+    else:
+        brush.text(rest, shown.sentence or shown.caption, size=12)
 
 
 def ground(brush: Brush, plan: Plan, shown: StagePicture) -> None:
@@ -133,7 +139,11 @@ def _number_place(plan: Plan, shown: StagePicture, arrow: Arrow) -> QPointF | No
     u, points = plan.unit, plan.legs.get(arrow.leg)
     if arrow.stop or not points:
         box = plan.boxes.get(arrow.leg.split(">")[-1])
-        return None if box is None else QPointF(box.left() + 2 * u, box.top() + 1 * u)
+        if box is None:
+            return None
+        if arrow.leg.endswith("iommu"):
+            return QPointF(box.center().x(), box.top() - 5 * u)
+        return QPointF(box.left() + 2 * u, box.top() + 1 * u)
     at = plan.marks.get(arrow.leg) or middle(points)
     if arrow.leg in ("dram>engine", "engine>dram", "bus>dram"):
         return at + QPointF(6 * u, 12 * u)

@@ -38,7 +38,7 @@ class VerdictPanel(Panel):
 
     def banner(self) -> present.Banner:
         """What is shown now."""
-        verdict = self.moment.verdict if self.moment is not None else None
+        verdict = present.verdict_of(self.moment)
         hidden = verdict is not None and verdict == self._dismissed
         return present.banner(None if hidden else verdict)
 
@@ -63,7 +63,7 @@ class VerdictPanel(Panel):
 
     def dismiss(self) -> None:
         """Put this verdict away; the next one shows again."""
-        self._dismissed = self.moment.verdict if self.moment is not None else None
+        self._dismissed = present.verdict_of(self.moment)
         self._laid = False
         self._grow()
         self.update()

@@ -1,0 +1,120 @@
+"""Small windows: find anything, go to an address, words, errors."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QPlainTextEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+
+class Found(NamedTuple):
+    """One thing that Find knows: its kind, its words, and what choosing it does."""
+
+    kind: str
+    words: str
+    act: Callable[[], Any]
+
+
+class FindDialog(QDialog):
+    """Type a few letters, arrow keys, Enter."""
+
+    def __init__(self, parent: QWidget, things: list[Found]) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Find anything")
+        self.setAccessibleName("Find anything")
+        self.things = things
+        self.line = QLineEdit()
+        self.line.setPlaceholderText("a panel, an action, an attack, a lesson, a symbol, a word …")
+        self.line.setAccessibleName("Find what?")
+        self.list = QListWidget()
+        self.list.setAccessibleName("Found")
+        box = QVBoxLayout(self)
+        box.addWidget(self.line)
+        box.addWidget(self.list)
+        self.resize(620, 420)
+        self.line.textChanged.connect(self._filter)
+        self.list.itemActivated.connect(lambda _: self._choose())
+        self.line.returnPressed.connect(self._choose)
+        self._filter("")
+
+    def _filter(self, text: str) -> None:
+        self.list.clear()
+        words = text.lower().split()
+        rows = [(n, t) for n, t in enumerate(self.things) if all(w in f"{t.kind} {t.words}".lower() for w in words)]
+        rows.sort(key=lambda row: (not row[1].words.lower().startswith(text.lower()), row[0]))
+        for number, thing in rows[:200]:
+            item = QListWidgetItem(f"{thing.words}   ·  {thing.kind}")
+            item.setData(Qt.ItemDataRole.UserRole, number)
+            self.list.addItem(item)
+        self.list.setCurrentRow(0)
+
+    def _choose(self) -> None:
+        item = self.list.currentItem()
+        if item is not None:
+            self.accept()
+            self.things[item.data(Qt.ItemDataRole.UserRole)].act()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Up):
+            step = 1 if event.key() == Qt.Key.Key_Down else -1
+            row = min(max(self.list.currentRow() + step, 0), self.list.count() - 1)
+            self.list.setCurrentRow(row)
+            return
+        super().keyPressEvent(event)
+
+
+class WordsDialog(QDialog):
+    """Text to read, to select and to copy."""
+
+    def __init__(self, parent: QWidget, title: str, text: str) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(title)
+        self.setAccessibleName(title)
+        words = QPlainTextEdit(text)
+        words.setReadOnly(True)
+        words.setAccessibleName(title)
+        words.setAccessibleDescription(text)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        box = QVBoxLayout(self)
+        box.addWidget(words)
+        box.addWidget(buttons)
+        self.resize(640, 420)
+
+
+class GoToDialog(QDialog):
+    """An address in hex (HPA or GPA), or a name of the guest program."""
+
+    def __init__(self, parent: QWidget, go: Callable[[str], str]) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Go to address")
+        self._go = go
+        self.line = QLineEdit()
+        self.line.setPlaceholderText("0x413540, 0x80003540, password, picture + 0x140 …")
+        self.line.setAccessibleName("Address or symbol")
+        self.problem = QLabel("")
+        self.problem.setWordWrap(True)
+        box = QVBoxLayout(self)
+        box.addWidget(QLabel("Address (host- or guest-physical) or a symbol of the guest:"))
+        box.addWidget(self.line)
+        box.addWidget(self.problem)
+        self.line.returnPressed.connect(self._try)
+        self.resize(460, 120)
+
+    def _try(self) -> None:
+        problem = self._go(self.line.text())
+        if problem:
+            self.problem.setText(problem)
+        else:
+            self.accept()

@@ -1,0 +1,166 @@
+"""The window: top bar, start page, workspace. What its actions do is in ``control``."""
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QByteArray, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import (
+    QApplication,
+    QLabel,
+    QLineEdit,
+    QMainWindow,
+    QPlainTextEdit,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tdxviz.ui import settings as store
+from tdxviz.ui.layouts import TITLES
+from tdxviz.ui.shortcuts import KEYS
+from tdxviz.ui.start_page import StartPage
+from tdxviz.ui.theme import THEMES, Theme, style_sheet
+from tdxviz.ui.top_bar import TopBar
+from tdxviz.ui.workspace import Workspace
+
+NOTICE_MS = 9000
+
+
+class MainWindow(QMainWindow):
+    """``actions`` is the table of everything that can be done, filled by ``control``."""
+
+    def __init__(self, settings: store.Settings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.theme: Theme = THEMES[settings.theme].scaled(settings.scale)
+        self.actions_: dict[str, Callable[..., Any]] = {}
+        self.setWindowTitle("tdxviz")
+        self.setAccessibleName("tdxviz")
+        self.resize(1280, 720)
+        self.bar = TopBar(self.theme, _Late(self.actions_))
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.bar)
+        self.start = StartPage(self.theme, _Late(self.actions_))
+        self.workspace = Workspace(self.theme)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.start)
+        self.stack.addWidget(self.workspace)
+        middle = QWidget()
+        box = QVBoxLayout(middle)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(0)
+        self.notice = QLabel("")
+        self.notice.setWordWrap(True)
+        self.notice.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.notice.hide()
+        box.addWidget(self.notice)
+        box.addWidget(self.stack, 1)
+        self.setCentralWidget(middle)
+        self._notice_timer = QTimer(self)
+        self._notice_timer.setSingleShot(True)
+        self._notice_timer.timeout.connect(self.notice.hide)
+        self._resized = QTimer(self)
+        self._resized.setSingleShot(True)
+        self._resized.timeout.connect(self.workspace.share_again)
+        self._keys()
+        self.apply_theme()
+        if settings.geometry:
+            self.restoreGeometry(QByteArray.fromHex(settings.geometry.encode()))
+
+    # --- keys and menus -------------------------------------------------------------------
+
+    def _keys(self) -> None:
+        for key, action, _ in KEYS:
+            shortcut = QShortcut(QKeySequence(key), self)
+            shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
+            shortcut.activated.connect(lambda a=action, k=key: self._pressed(a, k))
+
+    def _pressed(self, action: str, key: str) -> None:
+        """Letters and arrows belong to whoever is typing."""
+        focus = QApplication.focusWidget()
+        typing = isinstance(focus, (QLineEdit, QPlainTextEdit)) and not focus.isReadOnly()
+        if typing and not key.startswith(("Ctrl+", "Alt+", "F", "Escape", "Shift+F")):
+            return
+        self.do(action)
+
+    def do(self, action: str) -> None:
+        """Carry out a row of the table; ``panel:`` and ``layout:`` rows name what they show."""
+        kind, _, name = action.partition(":")
+        if name:
+            self.actions_[kind](name)
+        elif action in self.actions_:
+            self.actions_[action]()
+
+    def build_menu(self) -> None:
+        """View menu: layouts, themes, sizes, help."""
+        entries = [(f"Layout: {words}", f"layout:{name}") for name, words in TITLES.items()]
+        entries += [
+            ("Reset layout", "reset_layout"), ("Lesson dock", "toggle_lesson"),
+            ("Light", "theme:light"), ("Dark", "theme:dark"), ("High contrast", "theme:contrast"),
+            ("Larger (Ctrl +)", "bigger"), ("Smaller (Ctrl −)", "smaller"), ("100 % (Ctrl 0)", "normal"),
+            ("Save script …", "save"), ("Open …", "open"), ("Branches …", "branches"),
+            ("Keyboard map", "keyboard"), ("Glossary", "glossary"), ("About", "about"),
+        ]  # fmt: skip
+        menu = self.bar.more.menu()
+        for words, action in entries:
+            if words in ("Reset layout", "Light", "Larger (Ctrl +)", "Save script …", "Keyboard map"):
+                menu.addSeparator()
+            menu.addAction(words).triggered.connect(lambda _=False, a=action: self.do(a))
+
+    # --- what is shown --------------------------------------------------------------------
+
+    def show_page(self, name: str) -> None:
+        """``start`` or ``work``."""
+        self.stack.setCurrentWidget(self.start if name == "start" else self.workspace)
+
+    @property
+    def page(self) -> str:
+        return "start" if self.stack.currentWidget() is self.start else "work"
+
+    def tell(self, text: str, *, bad: bool = True) -> None:
+        """One line under the bar, for a while."""
+        if not text:
+            return
+        tone = self.theme.bad if bad else self.theme.good
+        u = self.theme.px
+        self.notice.setStyleSheet(
+            f"background: {self.theme.note}; color: {self.theme.text}; padding: {u(7):.0f}px {u(14):.0f}px;"
+            f" border-left: {u(6):.0f}px solid {tone};"
+        )
+        self.notice.setText(text)
+        self.notice.setAccessibleName(text)
+        self.notice.show()
+        self._notice_timer.start(NOTICE_MS)
+
+    def apply_theme(self) -> None:
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            app.setStyleSheet(style_sheet(self.theme))
+        self.bar.set_theme(self.theme)
+        self.start.set_theme(self.theme)
+        self.workspace.set_theme(self.theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        self.theme = theme
+        self.apply_theme()
+        self.workspace.share_again()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._resized.start(30)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if "quit" in self.actions_:
+            self.actions_["quit"]()
+        super().closeEvent(event)
+
+
+class _Late(dict[str, Callable[..., Any]]):
+    """Looks a name up in a table that is filled later."""
+
+    def __init__(self, table: dict[str, Callable[..., Any]]) -> None:
+        super().__init__()
+        self._table = table
+
+    def __getitem__(self, name: str) -> Callable[..., Any]:
+        return self._table.get(name, lambda *_: None)

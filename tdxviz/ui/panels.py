@@ -1,0 +1,43 @@
+"""The table of panels. A new panel is a file in ``views`` and a row here."""
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from tdxviz.ui.panel import Panel
+
+
+@dataclass(frozen=True)
+class Row:
+    """``module:class`` is imported when the panel is first shown."""
+
+    name: str
+    title: str
+    key: str
+    where: str
+    tooltip: str
+
+    def load(self) -> type[Panel]:
+        module, _, name = self.where.partition(":")
+        return getattr(import_module(f"tdxviz.ui.views.{module}"), name)
+
+
+PANELS: tuple[Row, ...] = (
+    Row("stage", "The machine", "G", "stage:StagePanel", "One access, still by still"),
+    Row("eyes", "Who sees what, right now", "E", "eyes:EyesPanel", "The same bytes, all eyes"),
+    Row("verdict", "Verdict", "", "verdict:VerdictPanel", "What came of the last attack"),
+    Row("timeline", "Timeline", "", "timeline:TimelinePanel", "Everything that happened"),
+    Row("lesson", "Lesson", "", "lesson:LessonPanel", "What to do next"),
+    Row("ribbon", "Physical memory", "", "ribbon:RibbonPanel", "All of memory by owner"),
+    Row("memory_map", "Memory map", "M", "memory_map:MemoryMapPanel", "One cell a page"),
+    Row("page", "Page", "P", "page:PagePanel", "4 KiB: 64 lines"),
+    Row("line", "Cache line", "L", "line:LinePanel", "64 bytes through all eyes"),
+    Row("sept", "SEPT walk", "S", "sept:SeptPanel", "From GPA to HPA"),
+    Row("tlb", "TLB", "T", "tlb:TlbPanel", "Translations a processor keeps"),
+    Row("vcpu", "vCPU", "V", "vcpu:VcpuPanel", "Registers and the next instructions"),
+    Row("plots", "Bytes in numbers", "", "plots:PlotsPanel", "Histogram and entropy"),
+    Row("attacks", "Attacks", "A", "attacks:AttacksPanel", "Play the malicious host"),
+    Row("console", "Console", "", "console:ConsolePanel", "Commands and events as text"),
+    Row("compare", "Two worlds", "C", "compare:ComparePanel", "One script, two worlds"),
+)  # fmt: skip
+
+BY_NAME = {row.name: row for row in PANELS}

@@ -1,0 +1,102 @@
+"""What the lesson panel shows, as plain data: buttons, ticks, headings."""
+
+from dataclasses import dataclass
+from typing import Any
+
+PHASES = {
+    "hook": "THE QUESTION", "predict": "PREDICT", "observe": "OBSERVE", "contrast": "CONTRAST",
+    "explain": "EXPLAIN", "recall": "RECALL",
+}  # fmt: skip
+
+WORLD_WORDS = {"legacy": "legacy VM", "li": "TDX · Li", "ci": "TDX · Ci"}
+
+MOVE_WORDS = {
+    "host.load": "Host reads {at}", "host.store": "Host overwrites {at}",
+    "host.registers": "Host looks at the registers", "cache.evict": "Push {at} out of the cache",
+    "dma.read": "Device reads {at}", "dma.write": "Device overwrites {at}",
+    "bus.probe": "Probe records {at}", "bus.replay": "Probe replays {at}",
+    "bit.flip": "Probe flips one bit of {at}", "td.run": "Run the guest",
+    "td.run_until": "Run the guest until it uses {at}", "td.interrupt": "Interrupt the guest",
+    "attack": "Play the attack",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class MoveButton:
+    words: str
+    moves: tuple[dict[str, Any], ...]
+
+
+def move_buttons(player: Any) -> list[MoveButton]:
+    """What the learner can do in this step: the moves that its author opens, aimed for them."""
+    step = player.step
+    if step.phase not in ("observe", "contrast"):
+        return []
+    if player.contrast_world is not None and any(m.get("do") == "contrast" for m in player.worked_solution()):
+        words = f"Same actions, {WORLD_WORDS[player.contrast_world]}"
+        rest = [m for m in player.worked_solution() if m.get("do") != "contrast"]
+        return [MoveButton(words, ({"do": "contrast"},)), *(_button(m) for m in rest if _usable(m))]
+    auto = [m for m in player.worked_solution() if _usable(m)]
+    buttons = [_button(move) for move in auto]
+    have = {move["do"] for move in auto}
+    target = step.focus.select if step.focus else ""
+    for name in step.allow:
+        if name in have or name not in MOVE_WORDS:
+            continue
+        move: dict[str, Any] = {"do": name}
+        if name == "td.run_until":
+            move |= {"td": "A", "event": "mem.read", "line": target}
+        elif "{at}" in MOVE_WORDS[name]:
+            move["target"] = target
+        elif name == "td.run":
+            move["steps"] = 60
+        if "{at}" not in MOVE_WORDS[name] or target:
+            buttons.append(_button(move))
+    return buttons
+
+
+def _usable(move: dict[str, Any]) -> bool:
+    return move.get("do") in MOVE_WORDS
+
+
+def _button(move: dict[str, Any]) -> MoveButton:
+    at = move.get("target") or move.get("line") or ""
+    words = MOVE_WORDS[move["do"]].format(at=f"the {at}" if at else "it")
+    if move["do"] == "attack":
+        words = f"Play: {move.get('id', '')}"
+    if move["do"] == "td.run" and move.get("label"):
+        words = f"Run the guest until {move['label']}"
+    return MoveButton(words, (move,))
+
+
+def with_anchors(text: str) -> str:
+    """``[[name]]`` becomes a link that selects the place."""
+    out, rest = "", text
+    while "[[" in rest and "]]" in rest:
+        before, _, tail = rest.partition("[[")
+        name, _, rest = tail.partition("]]")
+        out += f"{before}[{name}](anchor:{name})"
+    return out + rest
+
+
+def body(text: str, options: dict[str, str]) -> str:
+    """The prose without the list of options, which are drawn as buttons."""
+    lines = [
+        line
+        for line in text.splitlines()
+        if not any(line.strip().startswith(f"- {key}:") for key in options)
+    ]
+    return with_anchors("\n".join(lines))
+
+
+def cloze_parts(text: str, blanks: list[str]) -> list[tuple[str, str]]:
+    """Text cut at its gaps: (words before, blank id); the last pair has an empty id."""
+    parts: list[tuple[str, str]] = []
+    rest = text
+    while True:
+        found = [(rest.find("{" + b + "}"), b) for b in blanks if "{" + b + "}" in rest]
+        if not found:
+            return [*parts, (rest, "")]
+        at, blank = min(found)
+        parts.append((rest[:at], blank))
+        rest = rest[at + len(blank) + 2 :]

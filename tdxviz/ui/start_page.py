@@ -1,0 +1,142 @@
+"""The first page: go on, lessons with progress, the sandbox, the attacks."""
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from tdxviz.ui.theme import Theme
+
+LEVELS = {"novice": "novice", "intermediate": "intermediate", "advanced": "advanced"}
+
+
+class StartPage(QScrollArea):
+    """``actions``: ``lesson(id)``, ``continue_``, ``sandbox``, ``attack(id)``. Filled when known."""
+
+    def __init__(self, theme: Theme, actions: dict[str, Callable[..., Any]]) -> None:
+        super().__init__()
+        self.theme = theme
+        self._actions = actions
+        self._known: dict[str, Any] = {}
+        self.setWidgetResizable(True)
+        self.setAccessibleName("Start page")
+        self.rebuild()
+
+    def fill(self, *, lessons: list[tuple[str, str, str, int, str]], attacks: list[tuple[str, str, str]],
+             unfinished: str) -> None:  # fmt: skip
+        """``lessons``: id, title, level, minutes, state; ``attacks``: id, title, who."""
+        self._known = {"lessons": lessons, "attacks": attacks, "unfinished": unfinished}
+        self.rebuild()
+
+    def set_theme(self, theme: Theme) -> None:
+        self.theme = theme
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        u = self.theme.px
+        page, box = QWidget(), QVBoxLayout()
+        box.setContentsMargins(int(u(40)), int(u(28)), int(u(40)), int(u(28)))
+        box.setSpacing(int(u(12)))
+        box.addWidget(self._label("Learn Intel TDX by attacking one", "title"))
+        box.addWidget(
+            self._label(
+                "A whole TDX machine runs in this window: memory with real ciphertext, the TDX module, "
+                "a guest made of real x86-64 code. You play the malicious host and see what you get.",
+                "secondary",
+            )
+        )
+        if self._known.get("unfinished"):
+            box.addWidget(self._continue())
+        columns = QHBoxLayout()
+        columns.setSpacing(int(u(18)))
+        columns.addLayout(self._lessons(), 3)
+        columns.addLayout(self._free(), 2)
+        box.addLayout(columns)
+        box.addStretch(1)
+        page.setLayout(box)
+        self.setWidget(page)
+
+    def _label(self, text: str, role: str = "") -> QLabel:
+        label = QLabel(text)
+        label.setWordWrap(True)
+        label.setProperty("role", role)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        return label
+
+    def _card(self) -> tuple[QFrame, QVBoxLayout]:
+        frame, inner = QFrame(), QVBoxLayout()
+        frame.setProperty("role", "card")
+        u = self.theme.px
+        inner.setContentsMargins(int(u(14)), int(u(10)), int(u(14)), int(u(10)))
+        inner.setSpacing(int(u(4)))
+        frame.setLayout(inner)
+        return frame, inner
+
+    def _continue(self) -> QFrame:
+        frame, inner = self._card()
+        row = QHBoxLayout()
+        words = QVBoxLayout()
+        words.addWidget(self._label("Go on where you stopped", "heading"))
+        words.addWidget(self._label(self._known["unfinished"], "secondary"))
+        row.addLayout(words, 1)
+        button = QPushButton("Continue")
+        button.setProperty("primary", "true")
+        button.setObjectName("continue")
+        button.setAccessibleName("Continue the last session")
+        button.clicked.connect(lambda: self._actions["continue"]())
+        row.addWidget(button)
+        inner.addLayout(row)
+        return frame
+
+    def _lessons(self) -> QVBoxLayout:
+        column = QVBoxLayout()
+        column.addWidget(self._label("Lessons", "heading"))
+        for number, (lesson, title, level, minutes, state) in enumerate(self._known.get("lessons", [])):
+            frame, inner = self._card()
+            row = QHBoxLayout()
+            words = QVBoxLayout()
+            name = QLabel(f"{number:02}  {title}")
+            name.setFont(self.theme.font(15, True))
+            name.setWordWrap(True)
+            words.addWidget(name)
+            words.addWidget(self._label(f"{LEVELS.get(level, level)} · {minutes} min · {state}", "secondary"))
+            row.addLayout(words, 1)
+            button = QPushButton("Start" if state == "not started" else "Open")
+            button.setObjectName(f"lesson_{lesson}")
+            button.setAccessibleName(f"Lesson: {title}, {minutes} minutes, {state}")
+            if number <= 1 and state != "done":
+                button.setProperty("primary", "true")
+            button.clicked.connect(lambda _=False, n=lesson: self._actions["lesson"](n))
+            row.addWidget(button)
+            inner.addLayout(row)
+            column.addWidget(frame)
+        if not self._known:
+            column.addWidget(self._label("loading …", "secondary"))
+        column.addStretch(1)
+        return column
+
+    def _free(self) -> QVBoxLayout:
+        column = QVBoxLayout()
+        column.addWidget(self._label("Free play", "heading"))
+        frame, inner = self._card()
+        inner.addWidget(self._label("Sandbox: a running TD and every tool of the host."))
+        button = QPushButton("Open the sandbox")
+        button.setObjectName("sandbox")
+        button.clicked.connect(lambda: self._actions["sandbox"]())
+        inner.addWidget(button)
+        column.addWidget(frame)
+        column.addWidget(self._label("Attacks", "heading"))
+        grid = QGridLayout()
+        grid.setSpacing(int(self.theme.px(6)))
+        for number, (attack, title, who) in enumerate(self._known.get("attacks", [])):
+            card = QPushButton(title)
+            card.setToolTip(f"{who}. Opens the sandbox and plays it.")
+            card.setAccessibleName(f"Attack: {title}, by {who}")
+            card.setStyleSheet("text-align: left;")
+            card.setObjectName(f"attack_{attack}")
+            card.clicked.connect(lambda _=False, n=attack: self._actions["attack_id"](n))
+            grid.addWidget(card, number, 0)
+        column.addLayout(grid)
+        column.addStretch(1)
+        return column

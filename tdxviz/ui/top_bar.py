@@ -1,0 +1,137 @@
+"""The bar at the top: transport left, title, worlds, and the things one can do."""
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
+
+from tdxviz.ui.theme import Theme
+
+WORLDS = (("legacy", "Legacy VM"), ("li", "TDX · Li"), ("ci", "TDX · Ci"))
+WORLD_TIPS = {
+    "legacy": "An ordinary VM: no memory encryption, the host owns everything",
+    "li": "TDX with logical integrity: encryption and a TD-owner bit per line",
+    "ci": "TDX with cryptographic integrity: also a 28-bit MAC per line",
+}
+UNITS = (("event", "micro-op"), ("instruction", "instruction"), ("action", "action"))
+
+
+class TopBar(QToolBar):
+    """Buttons only; what they do comes in ``actions``: name -> callable."""
+
+    def __init__(self, theme: Theme, actions: dict[str, Callable[..., Any]]) -> None:
+        super().__init__("Main")
+        self.setObjectName("top_bar")
+        self.setMovable(False)
+        self.setFloatable(False)
+        self._actions = actions
+        self.unit = "event"
+        self._build()
+        self.set_theme(theme)
+
+    def _build(self) -> None:
+        self._button("home", "⌂", "Start page (Alt+Home)")
+        for name, sign, tip in (
+            ("first", "|◀", "To the beginning (Home)"),
+            ("back", "◀", "One step back (←)"),
+            ("play", "▶ Run", "Let the guest run, or pause it (Space)"),
+            ("forward", "▶", "One step forward (→)"),
+            ("last", "▶|", "To the end (End)"),
+        ):
+            self._button(name, sign, tip)
+        self.unit_button = self._menu_button("step: micro-op", "What one step is")
+        for unit, words in UNITS:
+            self._entry(self.unit_button, words, lambda _=False, u=unit: self.set_unit(u))
+        self.title = QLabel("")
+        self.title.setProperty("role", "barTitle")
+        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.title.setMinimumWidth(40)
+        self.addWidget(self.title)
+        self.addWidget(self._world_switch())
+        for name, words, tip in (
+            ("attack", "Attack", "Attack cards (A)"),
+            ("compare", "Compare", "The same script in the legacy world (C)"),
+            ("record", "Record", "Make a demo of this script (R)"),
+            ("find", "Find", "Find anything (Ctrl+K)"),
+        ):
+            self._button(name, words, tip)
+        self.more = self._menu_button("View", "Layouts, theme, size, help")
+
+    def _button(self, name: str, words: str, tip: str) -> QToolButton:
+        button = QToolButton()
+        button.setText(words)
+        button.setToolTip(tip)
+        button.setAccessibleName(tip)
+        button.clicked.connect(lambda: self._actions[name]())
+        button.setObjectName(f"bar_{name}")
+        self.addWidget(button)
+        setattr(self, f"button_{name}", button)
+        return button
+
+    def _menu_button(self, words: str, tip: str) -> QToolButton:
+        button = QToolButton()
+        button.setText(f"{words} ▾")
+        button.setToolTip(tip)
+        button.setAccessibleName(tip)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        button.setMenu(QMenu(button))
+        self.addWidget(button)
+        return button
+
+    @staticmethod
+    def _entry(button: QToolButton, words: str, act: Callable[..., Any]) -> QAction:
+        entry = QAction(words, button)
+        entry.triggered.connect(act)
+        button.menu().addAction(entry)
+        return entry
+
+    def _world_switch(self) -> QWidget:
+        box, row = QWidget(), QHBoxLayout()
+        row.setContentsMargins(8, 0, 8, 0)
+        row.setSpacing(0)
+        self.worlds = QButtonGroup(box)
+        self.worlds.setExclusive(True)
+        for number, (world, words) in enumerate(WORLDS):
+            button = QToolButton()
+            button.setText(words)
+            button.setCheckable(True)
+            button.setToolTip(WORLD_TIPS[world])
+            button.setAccessibleName(f"World: {words}")
+            button.setObjectName(f"world_{world}")
+            button.clicked.connect(lambda _=False, w=world: self._actions["world"](w))
+            self.worlds.addButton(button, number)
+            row.addWidget(button)
+        box.setLayout(row)
+        return box
+
+    def set_unit(self, unit: str) -> None:
+        self.unit = unit
+        self.unit_button.setText(f"step: {dict(UNITS)[unit]} ▾")
+        self._actions["unit"](unit)
+
+    def show_state(self, world: str, title: str, *, running: bool, comparing: bool) -> None:
+        number = [w for w, _ in WORLDS].index(world)
+        button = self.worlds.button(number)
+        if button is not None and not button.isChecked():
+            button.setChecked(True)
+        self.title.setText(title)
+        self.title.setToolTip(title)
+        play = getattr(self, "button_play", None)
+        if play is not None:
+            play.setText("❚❚ Pause" if running else "▶ Run")
+        compare = getattr(self, "button_compare", None)
+        if compare is not None:
+            compare.setCheckable(True)
+            compare.setChecked(comparing)
+
+    def set_theme(self, theme: Theme) -> None:
+        u = theme.px
+        self.setStyleSheet(
+            f"QToolBar {{ background: {theme.panel}; border: none; border-bottom: 1px solid {theme.rule};"
+            f" spacing: {u(4):.0f}px; padding: {u(4):.0f}px {u(8):.0f}px; }}"
+            f"QToolButton {{ padding: {u(4):.0f}px {u(8):.0f}px; font-size: {u(13):.0f}px; }}"
+            f"QLabel {{ font-size: {u(14):.0f}px; font-weight: bold; padding-left: {u(8):.0f}px; }}"
+        )
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)

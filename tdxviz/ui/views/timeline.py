@@ -1,0 +1,192 @@
+"""Everything that happened, by actor; click to go there."""
+
+from typing import Any
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+
+from tdxviz.ui.panel import Panel
+from tdxviz.ui.present import timeline as present
+from tdxviz.ui.theme import OWNER_HUES
+
+MOST_ZOOM = 24
+
+
+class TimelinePanel(Panel):
+    """Lanes of events, attacks, bookmarks and branches; the wheel zooms, a drag scrubs."""
+
+    name = "timeline"
+    title = "Timeline"
+    tooltip = "Click: go there. Wheel: zoom. ← →: one step. [ ]: next event at the selected line"
+
+    def __init__(self, bridge: Any, theme: Any) -> None:
+        super().__init__(bridge, theme)
+        self._low = 0.0
+        self._high = 0.0
+        self._known = (0, "")
+
+    def sizeHint(self) -> QSize:
+        return QSize(int(self.theme.px(600)), int(self.theme.px(112)))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(int(self.theme.px(200)), int(self.theme.px(64)))
+
+    def show_moment(self, moment: Any) -> None:
+        what = (moment.total, moment.world)
+        if what != self._known:
+            self._known = what
+            self._low, self._high = 0.0, float(max(moment.total, 1))
+        super().show_moment(moment)
+
+    # --- geometry -------------------------------------------------------------------------
+
+    def _area(self) -> QRectF:
+        u = self.theme.px
+        left = u(82)
+        return QRectF(left, u(24), max(self.width() - left - u(12), 10), max(self.height() - u(24) - u(18), 8))
+
+    def _x(self, index: float) -> float:
+        area = self._area()
+        return area.left() + present.column(index, self._low, self._high, int(area.width()))
+
+    # --- painting -------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(self.rect(), QColor(self.theme.panel))
+        self.hits = []
+        if self.moment is None:
+            return
+        self._heading(painter)
+        self._lanes(painter)
+        self._marks(painter)
+        self._now(painter)
+        self.paint_cursor(painter)
+        painter.end()
+
+    def _heading(self, painter: QPainter) -> None:
+        u, theme, moment = self.theme.px, self.theme, self.moment
+        painter.setPen(QColor(theme.text))
+        font = theme.font(13, True)
+        painter.setFont(font)
+        painter.drawText(int(u(10)), int(u(16)), self.title)
+        at = u(10) + QFontMetricsF(font).horizontalAdvance(self.title) + u(12)
+        painter.setFont(theme.font(12))
+        painter.setPen(QColor(theme.secondary))
+        name = type(moment.event).__name__ if moment.event is not None else "the guest is ready"
+        words = f"event {moment.index} of {moment.total} · {name}"
+        if moment.chapter:
+            words += f" · {moment.chapter}"
+        room = self.width() - at - u(10)
+        words = QFontMetricsF(painter.font()).elidedText(words, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(int(at), int(u(16)), words)
+
+    def _lanes(self, painter: QPainter) -> None:
+        u, theme, area = self.theme.px, self.theme, self._area()
+        height = area.height() / len(present.LANES)
+        painter.setFont(theme.font(min(12, max(height / theme.scale - 2, 9))))
+        for number, (_, words) in enumerate(present.LANES):
+            y = area.top() + number * height
+            painter.setPen(QColor(theme.secondary))
+            painter.drawText(QRectF(u(10), y, area.left() - u(14), height), Qt.AlignmentFlag.AlignVCenter, words)
+            painter.setPen(QPen(QColor(theme.rule), u(1)))
+            painter.drawLine(int(area.left()), int(y + height / 2), int(area.right()), int(y + height / 2))
+        lanes = self.bridge.session.timeline.lanes
+        painter.setPen(QPen(QColor(theme.edge), u(0.6)))
+        for block in present.blocks(lanes, self._low, self._high, int(area.width())):
+            painter.setBrush(self._lane_colour(block.lane))
+            y = area.top() + block.lane * height
+            width = max(block.right - block.left, 2)
+            painter.drawRoundedRect(QRectF(area.left() + block.left, y + height * 0.16, width, height * 0.68), 1.5, 1.5)
+
+    def _lane_colour(self, lane: int) -> QColor:
+        name = present.OWNER_OF_LANE[present.LANES[lane][0]]
+        if name == "probe":
+            return QColor(self.theme.outside)
+        if name == "td_a" and self.moment.world == "legacy":
+            name = "legacy"
+        if name == "module" and self.theme.is_dark:
+            return QColor("#8A5CB8")
+        return QColor(OWNER_HUES[name][0])
+
+    def _marks(self, painter: QPainter) -> None:
+        u, theme, area = self.theme.px, self.theme, self._area()
+        painter.setFont(theme.font(11))
+        metrics = QFontMetricsF(painter.font())
+        free = area.left()
+        for entry in self.bridge.session.entries:
+            x = self._x(entry.first_event)
+            if not area.left() <= x <= area.right():
+                continue
+            painter.setPen(QPen(QColor(theme.rule), u(1)))
+            painter.drawLine(int(x), int(area.top()), int(x), int(area.bottom()))
+            attack = entry.action.name == "attack"
+            words = metrics.elidedText(("⚔ " if attack else "⚑ ") + entry.title, Qt.TextElideMode.ElideRight, u(170))
+            width = metrics.horizontalAdvance(words) + u(10)
+            if x >= free and x + width <= area.right() + u(8):
+                painter.setPen(QColor(theme.bad if attack else theme.secondary))
+                rect = QRectF(x, area.bottom() + u(2), width, u(15))
+                painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, words)
+                self.hit(rect, lambda i=entry.end_event: self.bridge.go_to(i), f"{entry.title}\nGo to its end")
+                free = x + width
+        painter.setPen(QColor(theme.warn))
+        for mark in self.bridge.session.bookmarks:
+            if mark.branch == self.bridge.session.branch:
+                x = self._x(mark.index)
+                painter.drawText(int(x - u(5)), int(area.top() + u(2)), "★")
+        for branch in self.bridge.session.branches:
+            if branch.fork_index is not None and branch.name != "main":
+                x = self._x(branch.fork_index)
+                painter.setPen(QPen(QColor(theme.accent), u(1.4), Qt.PenStyle.DashLine))
+                painter.drawLine(int(x), int(area.top()), int(x), int(area.bottom()))
+
+    def _now(self, painter: QPainter) -> None:
+        u, area = self.theme.px, self._area()
+        x = self._x(self.moment.index)
+        painter.setPen(QPen(QColor(self.theme.selected), u(2.2)))
+        painter.drawLine(int(x), int(area.top() - u(3)), int(x), int(area.bottom() + u(3)))
+
+    # --- using it -------------------------------------------------------------------------
+
+    def _go(self, x: float) -> None:
+        area = self._area()
+        self.bridge.go_to(present.index_at(x - area.left(), self._low, self._high, int(area.width())))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if self.hit_at(event.position()) is None and event.position().x() >= self._area().left() - 6:
+            self.setFocus()
+            self._go(event.position().x())
+            return
+        super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self._go(event.position().x())
+            return
+        super().mouseMoveEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self.moment is None:
+            return
+        area, total = self._area(), float(max(self.moment.total, 1))
+        factor = 0.8 if event.angleDelta().y() > 0 else 1.25
+        here = present.index_at(event.position().x() - area.left(), self._low, self._high, int(area.width()))
+        span = min(max((self._high - self._low) * factor, MOST_ZOOM), total)
+        share = (here - self._low) / max(self._high - self._low, 1)
+        self._low = min(max(here - share * span, 0.0), total - span)
+        self._high = self._low + span
+        self.update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        event.ignore()  # the window's own keys move through time
+
+    def describe(self) -> str:
+        if self.moment is None:
+            return "Timeline: nothing yet."
+        names = [entry.title for entry in self.bridge.session.entries]
+        return (
+            f"Timeline: event {self.moment.index} of {self.moment.total}. "
+            f"Actions so far: {'; '.join(names) if names else 'none'}. "
+            f"{len(self.bridge.session.branches)} branch(es)."
+        )

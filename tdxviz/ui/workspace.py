@@ -1,0 +1,203 @@
+"""The docks: every panel in its frame, arranged by a named layout, movable by hand."""
+
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+from tdxviz.ui.layouts import LAYOUTS, Tree, leaves, without
+from tdxviz.ui.panel import Panel
+from tdxviz.ui.panels import BY_NAME, PANELS
+from tdxviz.ui.theme import Theme
+
+LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
+ORIENTATION = {"h": Qt.Orientation.Horizontal, "v": Qt.Orientation.Vertical}
+
+
+class Grip(QWidget):
+    """A thin handle to drag a dock by; panels write their own titles."""
+
+    def __init__(self, theme: Theme, title: str) -> None:
+        super().__init__()
+        self.theme = theme
+        self.setAccessibleName(f"{title}: drag to move the panel")
+
+    def sizeHint(self) -> QSize:
+        return QSize(20, int(self.theme.px(7)))
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(self.theme.bg))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(self.theme.rule))
+        u = self.theme.px(1)
+        middle = self.rect().center()
+        for n in range(-3, 4):
+            painter.drawEllipse(int(middle.x() + n * 7 * u), int(middle.y() - u), int(2 * u) + 1, int(2 * u) + 1)
+        painter.end()
+
+
+class Workspace(QMainWindow):
+    """Makes a panel when it is first shown; hidden panels are not told of moments."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.theme = theme
+        self.bridge: Any = None
+        self.layout_name = ""
+        self.lesson_shown = True
+        self.panels: dict[str, Panel] = {}
+        self.docks: dict[str, QDockWidget] = {}
+        self.setDockNestingEnabled(True)
+        self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, self._north())
+        for row in PANELS:
+            self._make_dock(row.name, row.title)
+
+    @staticmethod
+    def _north() -> Any:
+        from PySide6.QtWidgets import QTabWidget
+
+        return QTabWidget.TabPosition.North
+
+    def _make_dock(self, name: str, title: str) -> None:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(name)
+        dock.setAccessibleName(title)
+        dock.setTitleBarWidget(Grip(self.theme, title))
+        dock.visibilityChanged.connect(lambda on, name=name: on and self._shown(name))
+        self.docks[name] = dock
+        self.addDockWidget(LEFT, dock)
+        dock.hide()
+
+    def connect_bridge(self, bridge: Any) -> None:
+        self.bridge = bridge
+        bridge.moment_changed.connect(self._tell)
+        for name, dock in self.docks.items():
+            if not dock.isHidden():
+                self.panel(name)
+
+    # --- panels ---------------------------------------------------------------------------
+
+    def panel(self, name: str) -> Panel:
+        """The panel of that name, made now if need be."""
+        if name not in self.panels:
+            made = BY_NAME[name].load()(self.bridge, self.theme)
+            self.panels[name] = made
+            self.docks[name].setWidget(made)
+            made.show_moment(self.bridge.moment)
+        return self.panels[name]
+
+    def _shown(self, name: str) -> None:
+        if self.bridge is not None:
+            self.panel(name).show_moment(self.bridge.moment)
+
+    def _tell(self, moment: Any) -> None:
+        for name, panel in self.panels.items():
+            if name == "lesson" or panel.isVisible():
+                panel.show_moment(moment)
+
+    def visible_panels(self) -> list[Panel]:
+        return [p for n, p in self.panels.items() if not self.docks[n].isHidden()]
+
+    def reveal(self, name: str) -> None:
+        """Show a panel in whatever layout there is, and give it the keyboard."""
+        dock = self.docks[name]
+        if dock.isHidden():
+            anchor = next((d for n, d in self.docks.items() if not d.isHidden() and n in ("stage", "page", "sept", "vcpu", "compare")), None)
+            if anchor is not None:
+                self.tabifyDockWidget(anchor, dock)
+        dock.show()
+        dock.raise_()
+        self.panel(name).setFocus()
+
+    # --- layouts --------------------------------------------------------------------------
+
+    def arrange(self, name: str) -> None:
+        """Put the docks where the named layout wants them; also the way to reset a layout."""
+        tree = LAYOUTS[name] if self.lesson_shown else without(LAYOUTS[name], "lesson")
+        assert tree is not None
+        self.layout_name = name
+        self.setUpdatesEnabled(False)
+        try:
+            self._place(tree)
+        finally:
+            self.setUpdatesEnabled(True)
+
+    def _place(self, tree: Tree) -> None:
+        wanted = leaves(tree)
+        for dock in self.docks.values():
+            dock.setFloating(False)
+            self.removeDockWidget(dock)
+        first = self.docks[wanted[0]]
+        self.addDockWidget(LEFT, first)
+        first.show()
+        self._split(tree)
+        if self.bridge is not None:
+            for name in wanted:
+                self.panel(name)
+        self._share(tree, self.width() or 1280, self.height() or 700)
+        for node in _tab_nodes(tree):
+            self.docks[leaves(node)[0]].raise_()
+
+    def _split(self, tree: Tree) -> None:
+        """Cut the room of a node's first leaf among its children, then each child's."""
+        if isinstance(tree, str):
+            return
+        kind, _, children = tree
+        for before, child in zip(children, children[1:], strict=False):
+            old, new = self.docks[leaves(before)[0]], self.docks[leaves(child)[0]]
+            if kind == "tabs":
+                self.addDockWidget(LEFT, new)
+                self.tabifyDockWidget(old, new)
+            else:
+                self.splitDockWidget(old, new, ORIENTATION[kind])
+            new.show()
+        for child in children:
+            self._split(child)
+
+    def _share(self, tree: Tree, width: int, height: int) -> None:
+        if isinstance(tree, str) or tree[0] == "tabs":
+            return
+        kind, weights, children = tree
+        whole = width if kind == "h" else height
+        sizes = [max(whole * w // sum(weights), 1) for w in weights]
+        docks = [self.docks[leaves(child)[0]] for child in children]
+        self.resizeDocks(docks, sizes, ORIENTATION[kind])
+        for size, child in zip(sizes, children, strict=True):
+            self._share(child, *((size, height) if kind == "h" else (width, size)))
+
+    def show_lesson(self, on: bool) -> None:
+        if on != self.lesson_shown:
+            self.lesson_shown = on
+            self.arrange(self.layout_name or "stage")
+
+    def share_again(self) -> None:
+        """Share out the room of the present layout, after the window changed its size."""
+        if self.layout_name:
+            tree = LAYOUTS[self.layout_name] if self.lesson_shown else without(LAYOUTS[self.layout_name], "lesson")
+            if tree is not None:
+                self._share(tree, self.width(), self.height())
+
+    def remember(self) -> QByteArray:
+        return self.saveState()
+
+    def set_theme(self, theme: Theme) -> None:
+        self.theme = theme
+        for dock in self.docks.values():
+            grip = dock.titleBarWidget()
+            if isinstance(grip, Grip):
+                grip.theme = theme
+                grip.updateGeometry()
+        for panel in self.panels.values():
+            panel.set_theme(theme)
+
+
+def _tab_nodes(tree: Tree) -> list[Tree]:
+    if isinstance(tree, str):
+        return []
+    own = [tree] if tree[0] == "tabs" else []
+    return own + [node for child in tree[2] for node in _tab_nodes(child)]
