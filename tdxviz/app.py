@@ -80,7 +80,9 @@ def report(kind: type[BaseException], error: BaseException, trace: object) -> No
     windows = app.topLevelWidgets() if isinstance(app, QApplication) else []
     for window in windows:
         if isinstance(window, MainWindow):
-            window.tell(f"This is a bug of tdxviz ({kind.__name__}: {error}). Details: {path}. Your session is saved.")
+            window.tell(
+                f"This is a bug of tdxviz ({kind.__name__}: {error}). Details: {path}. Your session is saved."
+            )
 
 
 def main(argv: list[str]) -> int:

@@ -36,7 +36,7 @@ def pixel(x: int, y: int) -> int:
         edge = min(abs((ring if y < 24 else abs(cx)) - 9.5), abs((ring if y < 24 else abs(cx)) - 16.5))
         return 7 if edge < 1 else 8 if cx < 0 else 6
     if 9 <= x <= 54 and 28 <= y <= 58:
-        corner = (x in (9, 54) and y in (28, 58))
+        corner = x in (9, 54) and y in (28, 58)
         if corner:
             return 0
         if x in (9, 54) or y in (28, 58):
@@ -84,7 +84,11 @@ def run(*command: object, cwd: str) -> str:
 
 def symbol_table(elf: Path, folder: str) -> dict[str, int]:
     rows = (line.split() for line in run("nm", elf, cwd=folder).splitlines())
-    return {row[2]: int(row[0], 16) for row in rows if len(row) == 3 and row[1] in "TtDd" and not row[2].startswith("_")}
+    return {
+        row[2]: int(row[0], 16)
+        for row in rows
+        if len(row) == 3 and row[1] in "TtDd" and not row[2].startswith("_")
+    }
 
 
 def line_table(listing: str) -> list[list]:
@@ -96,7 +100,9 @@ def line_table(listing: str) -> list[list]:
             section = found[1]
         found = re.match(r"\s*(\d+) ([0-9a-f]{4}) [0-9A-F]{2,}\s*(.*)", line)
         if found and section == ".text" and found[3]:
-            rows.append([hex(SECTIONS[".text"] + int(found[2], 16)), int(found[1]), found[3].split("#")[0].strip()])
+            rows.append(
+                [hex(SECTIONS[".text"] + int(found[2], 16)), int(found[1]), found[3].split("#")[0].strip()]
+            )
     return rows
 
 
@@ -109,7 +115,9 @@ def main() -> None:
         stored = source.with_suffix(".json")
         if args.check:
             if stored.read_text() != text:
-                sys.exit(f"{stored.name} is not what {source.name} assembles to; run tools/assemble_guests.py")
+                sys.exit(
+                    f"{stored.name} is not what {source.name} assembles to; run tools/assemble_guests.py"
+                )
         else:
             stored.write_text(text)
 

@@ -30,13 +30,16 @@ def status(shared: Path) -> str:
     head = HEAD.format(
         doc="Completion status codes and operand ids of the TDX module 1.5.", source="status_codes.json"
     )
-    return head + f'''
+    return (
+        head
+        + f'''
 STATUS: dict[str, int] = {pretty(values)}
 """Name -> full 64-bit value with a zero low half."""
 
 OPERANDS: dict[str, int] = {pretty(operands)}
 """Operand name -> id in bits 31:0."""
 '''
+    )
 
 
 def leaf_rows(leaves: list[dict], side: str, op_states: dict[int, list[str]]) -> list[dict]:

@@ -30,8 +30,7 @@ XTS_CIPHER = (
 """IEEE 1619 vector 4: bytes 0..63 at data unit 0, first 64 bytes of the answer."""
 SHA3_ABC = "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532"
 SHA384_ABC = (
-    "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed"
-    "8086072ba1e7cc2358baeca134c825a7"
+    "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7"
 )
 QT_PROBE = (
     "from PySide6.QtGui import QGuiApplication as A; a = A([]);"
@@ -84,10 +83,10 @@ def _versions() -> Iterator[Finding]:
 
 
 def _fonts() -> Finding:
-    folder = resources.files("tdxviz").joinpath("ui", "fonts")
+    folder = resources.files("tdxviz").joinpath("ui", "assets", "fonts")
     names = [one.name for one in folder.iterdir()] if folder.is_dir() else []
     fonts = sorted(name for name in names if name.lower().endswith((".ttf", ".otf")))
-    return Finding("fonts", bool(fonts), ", ".join(fonts) or "none in tdxviz/ui/fonts")
+    return Finding("fonts", bool(fonts), ", ".join(fonts) or "none in tdxviz/ui/assets/fonts")
 
 
 def _qt() -> Finding:

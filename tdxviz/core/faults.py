@@ -28,9 +28,7 @@ class GuestFault(Architectural):
 class EptViolation(Architectural):
     """The second-level walk (Secure EPT, shared EPT, or a legacy EPT) gave no usable mapping."""
 
-    def __init__(
-        self, gpa: Gpa, access: str, *, state: str, level: int, gla: Gla | None = None
-    ) -> None:
+    def __init__(self, gpa: Gpa, access: str, *, state: str, level: int, gla: Gla | None = None) -> None:
         super().__init__(gpa, access, state)
         self.gpa = gpa
         self.access = access

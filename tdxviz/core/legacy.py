@@ -26,14 +26,11 @@ CPUID: dict[int, tuple[int, int, int, int]] = {
 EXIT_REASONS = {"HLT": 12, "IN": 30, "OUT": 30, "RDMSR": 31, "WRMSR": 32, "VMCALL": 18}
 
 
-
 def vm_command(state: State, command: c.VmCreate | c.VmMap | c.VmEnter) -> None:
     reason = _objection(state, command)
     if reason:
         lp = getattr(command, "lp", -1)
-        state.platform.note(
-            CommandRefused(lp=lp, command=type(command).__name__, reason=reason)
-        )
+        state.platform.note(CommandRefused(lp=lp, command=type(command).__name__, reason=reason))
         return
     match command:
         case c.VmCreate():
@@ -129,9 +126,7 @@ def translation(state: State, lp: LogicalProcessor) -> Translation:
     )  # fmt: skip
 
 
-def settle(
-    state: State, lp: LogicalProcessor, outcome: Architectural
-) -> GuestFault | None:
+def settle(state: State, lp: LogicalProcessor, outcome: Architectural) -> GuestFault | None:
     """What an ordinary hypervisor and CPU make of a guest's outcome."""
     match outcome:
         case EptViolation():
@@ -157,7 +152,5 @@ def _cpuid(state: State, lp: LogicalProcessor, length: int) -> None:
         cpu.gprs[register] = value
     cpu.rip += length
     state.platform.note(
-        CpuidAnswered(
-            lp=lp.id, actor=state.vms[lp.vm].actor, leaf=leaf, subleaf=subleaf, by="host"
-        )
+        CpuidAnswered(lp=lp.id, actor=state.vms[lp.vm].actor, leaf=leaf, subleaf=subleaf, by="host")
     )

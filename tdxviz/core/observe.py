@@ -139,9 +139,7 @@ def line_as_read(machine: Machine, line: Hpa, keyid: Hkid) -> tuple[bytes, str]:
 
 def _chips(machine: Machine, hpa: Hpa, size: int) -> Seen:
     p = machine.platform
-    data = b"".join(
-        p.memctl.probe(line).data for line in range(line_of(hpa), hpa + size, LINE)
-    )
+    data = b"".join(p.memctl.probe(line).data for line in range(line_of(hpa), hpa + size, LINE))
     skip = hpa - line_of(hpa)
     data = data[skip : skip + size]
     if machine.world == "legacy":

@@ -135,9 +135,7 @@ def page_info(machine: Machine, hpa: Hpa) -> PageInfo:
         if td and kind == "PT_REG":
             gpa, state = peek_walk.gpa_of(machine, td, hpa)
     letter = META_LETTERS.get(kind, "P") if owner == META else LETTERS[owner]
-    return PageInfo(
-        hpa, OWNERS[owner], letter, kind, gpa, hkid, state, _title(machine, owner, kind, hkid)
-    )
+    return PageInfo(hpa, OWNERS[owner], letter, kind, gpa, hkid, state, _title(machine, owner, kind, hkid))
 
 
 def _owner_code(machine: Machine, page: Hpa) -> int:

@@ -103,9 +103,7 @@ def _ept_root(machine: Machine) -> Hpa:
     return vm.eptp if vm else 0
 
 
-def _ownership(
-    machine: Machine, td: TdInfo | None, hpa: Hpa | None
-) -> tuple[str, str, bool]:
+def _ownership(machine: Machine, td: TdInfo | None, hpa: Hpa | None) -> tuple[str, str, bool]:
     if machine.module is None or td is None or hpa is None:
         return "", "", False
     entry = page_entry(machine.module, hpa & ~(PAGE - 1))

@@ -55,9 +55,7 @@ def _run_some(state: State, lp: LogicalProcessor, steps: int, until: int | None)
         return used
 
 
-def _attend(
-    state: State, lp: LogicalProcessor, ctx: Translation, outcome: Architectural
-) -> None:
+def _attend(state: State, lp: LogicalProcessor, ctx: Translation, outcome: Architectural) -> None:
     """Turn one outcome into what the architecture says, delivering guest exceptions on the way."""
     try:
         fault = _settle(state, lp, outcome)
@@ -69,9 +67,7 @@ def _attend(
         _settle(state, lp, second)
 
 
-def _settle(
-    state: State, lp: LogicalProcessor, outcome: Architectural
-) -> GuestFault | None:
+def _settle(state: State, lp: LogicalProcessor, outcome: Architectural) -> GuestFault | None:
     """Handle an outcome; a returned fault is still to be delivered to the guest."""
     if isinstance(outcome, GuestFault):
         return outcome

@@ -32,9 +32,7 @@ class Player(Protocol):
     def bookmark(self, name: str) -> object: ...
 
 
-def play_lines(
-    session: Player, lines: Sequence[j.Numbered], name: str
-) -> Iterator[tuple[int, Entry | None]]:
+def play_lines(session: Player, lines: Sequence[j.Numbered], name: str) -> Iterator[tuple[int, Entry | None]]:
     """Carry out every line; yields its number and the entry it made, None for turns of the story.
 
     Raises:

@@ -270,9 +270,7 @@ class Session:
         j.write_file(path, self.journal.text() + place)
 
     @classmethod
-    def open(
-        cls, path: str | Path, autosave: str | Path | None = None, go_on: bool = False
-    ) -> "Session":
+    def open(cls, path: str | Path, autosave: str | Path | None = None, go_on: bool = False) -> "Session":
         """Play a saved script again. The file itself is not written to unless ``go_on``.
 
         Raises:

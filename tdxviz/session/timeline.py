@@ -71,9 +71,7 @@ class Timeline:
 
     # --- growing --------------------------------------------------------------------------
 
-    def perform(
-        self, action: Action, script: Generator[Command, tuple[Event, ...], Verdict | None]
-    ) -> Entry:
+    def perform(self, action: Action, script: Generator[Command, tuple[Event, ...], Verdict | None]) -> Entry:
         """Carry out an action. A ``TdxvizError`` of the script leaves what was done recorded."""
         began = len(self.commands), len(self.events)
         try:
@@ -101,9 +99,7 @@ class Timeline:
             causes = tuple(event + cause for cause in verdict.causes)
             verdict = msgspec.structs.replace(verdict, causes=causes)
             self.verdicts.append((ended[1], verdict))
-        self.entries.append(
-            Entry(action, command, ended[0], event, ended[1], verdict, problem=problem)
-        )
+        self.entries.append(Entry(action, command, ended[0], event, ended[1], verdict, problem=problem))
 
     def run(self, command: Command) -> tuple[Event, ...]:
         """Do one command; long guest runs are recorded as several short ones."""

@@ -84,7 +84,13 @@ class Control:
         try:
             for lesson in self.library.lessons:
                 known = self.progress.of(lesson.id)
-                state = "done" if known.complete else f"{len(known.done)} of {len(lesson.steps)} steps" if known.done else "not started"
+                state = (
+                    "done"
+                    if known.complete
+                    else f"{len(known.done)} of {len(lesson.steps)} steps"
+                    if known.done
+                    else "not started"
+                )
                 rows.append((lesson.id, lesson.front.title, lesson.front.level, lesson.front.minutes, state))
         except TdxvizError as slip:
             self.window.tell(str(slip))
@@ -233,7 +239,14 @@ class Control:
     def focus_panel(self, step: int) -> None:
         panels = [p for p in self.window.workspace.visible_panels() if p.isVisible()]
         if panels:
-            now = next((n for n, p in enumerate(panels) if p.hasFocus() or p.isAncestorOf(p.focusWidget() or QWidget())), -1)
+            now = next(
+                (
+                    n
+                    for n, p in enumerate(panels)
+                    if p.hasFocus() or p.isAncestorOf(p.focusWidget() or QWidget())
+                ),
+                -1,
+            )
             chosen = panels[(now + step) % len(panels)]
             chosen.setFocus()
             self.window.workspace.docks[chosen.name].raise_()
@@ -281,7 +294,9 @@ class Control:
     def branches(self) -> None:
         session = self.bridge.session
         names = [f"{n}: {b.name} ({len(b.actions)} actions)" for n, b in enumerate(session.branches)]
-        chosen, good = QInputDialog.getItem(self.window, "Branches", "Go to the end of:", names, session.branch, False)
+        chosen, good = QInputDialog.getItem(
+            self.window, "Branches", "Go to the end of:", names, session.branch, False
+        )
         if good:
             session.switch_branch(names.index(chosen))
             self.bridge.refresh()
@@ -327,7 +342,9 @@ class Control:
 
     def _focused(self) -> Any:
         panels = self.window.workspace.visible_panels()
-        inside = [p for p in panels if p.hasFocus() or (p.focusWidget() is not None and p.focusWidget().hasFocus())]
+        inside = [
+            p for p in panels if p.hasFocus() or (p.focusWidget() is not None and p.focusWidget().hasFocus())
+        ]
         return inside[0] if inside else panels[0] if panels else None
 
     def describe(self) -> None:
@@ -345,11 +362,16 @@ class Control:
             self.words("Keyboard map", help_text())
 
     def about(self) -> None:
-        from tdxviz.cli.selfcheck import version
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            number = version("tdxviz")
+        except PackageNotFoundError:
+            number = "(source tree)"
 
         self.words(
             "About tdxviz",
-            f"tdxviz {version()}\n\nA learner's TDX machine: modelled after the TDX module 1.5. Memory, the module, "
+            f"tdxviz {number}\n\nA learner's TDX machine: modelled after the TDX module 1.5. Memory, the module, "
             "a vCPU that executes real x86-64 code. See the README for what is simplified.",
         )
 
@@ -372,14 +394,26 @@ class Control:
 
         found = [Found("panel", r.title, lambda n=r.name: self.show_panel(n)) for r in PANELS]
         found += [Found("layout", words, lambda n=name: self.layout(n)) for name, words in TITLES.items()]
-        found += [Found("attack", a.title, lambda n=a.id: self.bridge.act(Action("attack", {"id": n}))) for a in attacks()]
+        found += [
+            Found("attack", a.title, lambda n=a.id: self.bridge.act(Action("attack", {"id": n})))
+            for a in attacks()
+        ]
         try:
-            found += [Found("lesson", one.front.title, lambda n=one.id: self.open_lesson(n)) for one in self.library.lessons]
+            found += [
+                Found("lesson", one.front.title, lambda n=one.id: self.open_lesson(n))
+                for one in self.library.lessons
+            ]
         except TdxvizError as slip:
             self.window.tell(str(slip))
-        found += [Found("symbol of the guest", n, lambda n=n: self.travel.go_to_address(n)) for n in self.travel.symbols()]
+        found += [
+            Found("symbol of the guest", n, lambda n=n: self.travel.go_to_address(n))
+            for n in self.travel.symbols()
+        ]
         found += [Found("word", t, lambda t=t, s=s: self.words(t, s)) for t, s in GLOSSARY.items()]
-        found += [Found("action", d.title.replace("{at}", "…"), lambda t=d.tooltip: self.window.tell(t, bad=False)) for d in registry().values()]
+        found += [
+            Found("action", d.title.replace("{at}", "…"), lambda t=d.tooltip: self.window.tell(t, bad=False))
+            for d in registry().values()
+        ]
         return found
 
     def quit(self) -> None:

@@ -51,7 +51,11 @@ class FindDialog(QDialog):
     def _filter(self, text: str) -> None:
         self.list.clear()
         words = text.lower().split()
-        rows = [(n, t) for n, t in enumerate(self.things) if all(w in f"{t.kind} {t.words}".lower() for w in words)]
+        rows = [
+            (n, t)
+            for n, t in enumerate(self.things)
+            if all(w in f"{t.kind} {t.words}".lower() for w in words)
+        ]
         rows.sort(key=lambda row: (not row[1].words.lower().startswith(text.lower()), row[0]))
         for number, thing in rows[:200]:
             item = QListWidgetItem(f"{thing.words}   ·  {thing.kind}")

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 
 from tdxviz.ui.panel import Panel
+
+VIEWS = "tdxviz.ui.views"
 
 
 @dataclass(frozen=True)
@@ -16,9 +19,14 @@ class Row:
     where: str
     tooltip: str
 
+    @property
+    def exists(self) -> bool:
+        """Whether its file is there; looks, and imports nothing of it."""
+        return find_spec(f"{VIEWS}.{self.where.partition(':')[0]}") is not None
+
     def load(self) -> type[Panel]:
         module, _, name = self.where.partition(":")
-        return getattr(import_module(f"tdxviz.ui.views.{module}"), name)
+        return getattr(import_module(f"{VIEWS}.{module}"), name)
 
 
 PANELS: tuple[Row, ...] = (

@@ -1,5 +1,6 @@
 """The docks: every panel in its frame, arranged by a named layout, movable by hand."""
 
+from itertools import pairwise
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QSize, Qt
@@ -37,7 +38,9 @@ class Grip(QWidget):
         u = self.theme.px(1)
         middle = self.rect().center()
         for n in range(-3, 4):
-            painter.drawEllipse(int(middle.x() + n * 7 * u), int(middle.y() - u), int(2 * u) + 1, int(2 * u) + 1)
+            painter.drawEllipse(
+                int(middle.x() + n * 7 * u), int(middle.y() - u), int(2 * u) + 1, int(2 * u) + 1
+            )
         painter.end()
 
 
@@ -55,7 +58,8 @@ class Workspace(QMainWindow):
         self.setDockNestingEnabled(True)
         self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, self._north())
         for row in PANELS:
-            self._make_dock(row.name, row.title)
+            if row.exists:
+                self._make_dock(row.name, row.title)
 
     @staticmethod
     def _north() -> Any:
@@ -105,9 +109,19 @@ class Workspace(QMainWindow):
 
     def reveal(self, name: str) -> None:
         """Show a panel in whatever layout there is, and give it the keyboard."""
-        dock = self.docks[name]
+        dock = self.docks.get(name)
+        if dock is None:
+            self.bridge.slipped.emit(f"The view “{BY_NAME[name].title}” is not part of this version.")
+            return
         if dock.isHidden():
-            anchor = next((d for n, d in self.docks.items() if not d.isHidden() and n in ("stage", "page", "sept", "vcpu", "compare")), None)
+            anchor = next(
+                (
+                    d
+                    for n, d in self.docks.items()
+                    if not d.isHidden() and n in ("stage", "page", "sept", "vcpu", "compare")
+                ),
+                None,
+            )
             if anchor is not None:
                 self.tabifyDockWidget(anchor, dock)
         dock.show()
@@ -118,14 +132,23 @@ class Workspace(QMainWindow):
 
     def arrange(self, name: str) -> None:
         """Put the docks where the named layout wants them; also the way to reset a layout."""
-        tree = LAYOUTS[name] if self.lesson_shown else without(LAYOUTS[name], "lesson")
-        assert tree is not None
+        tree = self._tree(name)
+        if tree is None:
+            return
         self.layout_name = name
         self.setUpdatesEnabled(False)
         try:
             self._place(tree)
         finally:
             self.setUpdatesEnabled(True)
+
+    def _tree(self, name: str) -> Tree | None:
+        """The named layout, without the lesson in free play and without views that have no file."""
+        tree: Tree | None = LAYOUTS[name]
+        for leaf in leaves(LAYOUTS[name]):
+            if tree is not None and (leaf not in self.docks or (leaf == "lesson" and not self.lesson_shown)):
+                tree = without(tree, leaf)
+        return tree
 
     def _place(self, tree: Tree) -> None:
         wanted = leaves(tree)
@@ -148,7 +171,7 @@ class Workspace(QMainWindow):
         if isinstance(tree, str):
             return
         kind, _, children = tree
-        for before, child in zip(children, children[1:], strict=False):
+        for before, child in pairwise(children):
             old, new = self.docks[leaves(before)[0]], self.docks[leaves(child)[0]]
             if kind == "tabs":
                 self.addDockWidget(LEFT, new)
@@ -178,7 +201,11 @@ class Workspace(QMainWindow):
     def share_again(self) -> None:
         """Share out the room of the present layout, after the window changed its size."""
         if self.layout_name:
-            tree = LAYOUTS[self.layout_name] if self.lesson_shown else without(LAYOUTS[self.layout_name], "lesson")
+            tree = (
+                LAYOUTS[self.layout_name]
+                if self.lesson_shown
+                else without(LAYOUTS[self.layout_name], "lesson")
+            )
             if tree is not None:
                 self._share(tree, self.width(), self.height())
 

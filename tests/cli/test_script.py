@@ -8,18 +8,14 @@ HEADER = '{"tdxs":1,"scenario":"empty"}\n'
 
 def test_every_command_is_a_step_with_its_line_events_and_status(tmp_path, capsys):
     path = tmp_path / "s.tdxs"
-    path.write_text(
-        HEADER + '{"do":"HostWrite","hpa":4096,"data":"AAAA"}\n\n{"do":"Seamcall","rax":999}\n'
-    )
+    path.write_text(HEADER + '{"do":"HostWrite","hpa":4096,"data":"AAAA"}\n\n{"do":"Seamcall","rax":999}\n')
     assert cli.run(["script", "run", str(path), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     first, second = answer["steps"]
     assert (first["line"], second["line"]) == (2, 4)
     assert first["command"]["do"] == "HostWrite" and first["status"] is None
     assert any(event["event"] == "HostStored" for event in first["events"])
-    assert second["status"]["name"].startswith("TDX_") and second["status"]["value"].startswith(
-        "0x"
-    )
+    assert second["status"]["name"].startswith("TDX_") and second["status"]["value"].startswith("0x")
     machine = Machine("ci")
     assert answer["fingerprint"] != machine.fingerprint()
 

@@ -13,14 +13,10 @@ from tdxviz.session.lessons import format as lesson_format
 from tdxviz.session.session import Session
 
 HEADER = b'{"tdxs":1,"scenario":"empty"}\n'
-SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text(max_size=8)
-)
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text(max_size=8))
 VALUES = st.recursive(
     SCALARS,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
 FIELDS = st.sampled_from(
@@ -48,9 +44,7 @@ NEARLY_COMMANDS = st.builds(
 WHOLE_NUMBERS = st.integers(-(2**65), 2**65) | st.integers(-2, 70) | st.sampled_from([2**32, 2**46])
 TYPED_COMMANDS = st.builds(
     lambda name, fields: {"do": name, "hpa": 4096, "iova": 0, **fields},
-    st.sampled_from(
-        ["HostRead", "DumpDimm", "FlipBit", "BusCapture", "EvictLine", "DmaRead", "Seamcall"]
-    ),
+    st.sampled_from(["HostRead", "DumpDimm", "FlipBit", "BusCapture", "EvictLine", "DmaRead", "Seamcall"]),
     st.dictionaries(FIELDS, WHOLE_NUMBERS, max_size=4),
 )
 
@@ -100,6 +94,4 @@ def test_any_bytes_as_a_lesson(data):
 @given(text=st.text(max_size=300))
 def test_any_text_as_front_matter(text):
     with contextlib.suppress(TdxvizError):
-        lesson_format.parse(
-            b"---\nformat: tdxlesson/1\n" + text.encode("utf-8", "replace") + b"\n---\n"
-        )
+        lesson_format.parse(b"---\nformat: tdxlesson/1\n" + text.encode("utf-8", "replace") + b"\n---\n")

@@ -24,9 +24,7 @@ ACTIONS = st.one_of(
     ),
     st.builds(lambda at: Action("probe.capture", {"at": at}), PLACES),
     st.builds(lambda at: Action("probe.inject", {"at": at}), PLACES),
-    st.builds(
-        lambda at, bit: Action("probe.flip", {"at": at, "bit": bit}), PLACES, st.integers(0, 511)
-    ),
+    st.builds(lambda at, bit: Action("probe.flip", {"at": at, "bit": bit}), PLACES, st.integers(0, 511)),
     st.builds(lambda at: Action("device.read", {"at": at}), PLACES),
     st.builds(lambda n: Action("resume", {"steps": n}), st.integers(1, 90)),
     st.just(Action("resume", {"steps": 300, "trace": False})),

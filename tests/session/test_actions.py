@@ -18,11 +18,11 @@ def test_every_row_of_the_registry_can_be_loaded_and_described():
 
 
 def test_wrong_names_are_told_with_the_nearest_right_one():
-    with pytest.raises(TdxvizError, match="did you mean 'host.read'"):
+    with pytest.raises(TdxvizError, match=r"did you mean 'host\.read'"):
         deed("host.reed")
     with pytest.raises(TdxvizError, match="has no 'sise'; did you mean 'size'"):
         arguments(Action("host.read", {"at": 0, "sise": 8}))
-    with pytest.raises(TdxvizError, match="host.read"):
+    with pytest.raises(TdxvizError, match=r"host\.read"):
         arguments(Action("host.read", {"at": 0, "size": "many"}))
     with pytest.raises(TdxvizError, match="required field `at`"):
         arguments(Action("host.read"))

@@ -26,7 +26,7 @@ def name_of(rax: int) -> str:
 
 def operand_of(rax: int) -> str | None:
     """The operand that an error is about, by name; None for successes and TD exits."""
-    if not rax & ERROR or not rax & 0xFFFF_FFFF and name_of(rax) != "TDX_OPERAND_INVALID":
+    if not rax & ERROR or (not rax & 0xFFFF_FFFF and name_of(rax) != "TDX_OPERAND_INVALID"):
         return None
     low = rax & 0xFFFF_FFFF
     return _OPERAND_NAMES.get(low, f"{low:#x}")

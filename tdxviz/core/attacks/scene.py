@@ -72,8 +72,7 @@ class Scene:
         seen = observe(self.machine, self.guest, self.at("password"), 8)
         if seen.data is None or seen.kind != "readable":
             raise TdxvizError(
-                f"There is nobody left to attack: {seen.reason}. "
-                "Go back in time or start the machine anew."
+                f"There is nobody left to attack: {seen.reason}. Go back in time or start the machine anew."
             )
 
     def evict(self, hpa: Hpa) -> Play:

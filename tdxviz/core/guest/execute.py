@@ -83,9 +83,7 @@ def _fetch(x: Context, rip: int, known: dict[int, tuple[bytes, Compiled]]) -> Co
     return compiled
 
 
-def _remember(
-    x: Context, rip: int, known: dict[int, tuple[bytes, Compiled]], compiled: Compiled
-) -> None:
+def _remember(x: Context, rip: int, known: dict[int, tuple[bytes, Compiled]], compiled: Compiled) -> None:
     entry = x.lp.tlb.lookup(x.ctx.vpid, rip)
     if entry is not None:
         line = x.p.cache.lookup(entry.hpa + (rip & 0xFFF) & -LINE, entry.keyid)
@@ -95,11 +93,7 @@ def _remember(
 
 def _not_modelled(x: Context, rip: int, compiled: Compiled) -> None:
     code = path.fetch(x.p, x.lp, x.ctx, rip, compiled.length)
-    x.p.note(
-        e.InstructionNotModelled(
-            lp=x.lp.id, actor=x.ctx.actor, rip=rip, code=code, text=compiled.text
-        )
-    )
+    x.p.note(e.InstructionNotModelled(lp=x.lp.id, actor=x.ctx.actor, rip=rip, code=code, text=compiled.text))
     raise GuestFault(UD)
 
 

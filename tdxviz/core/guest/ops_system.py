@@ -146,9 +146,7 @@ INTERCEPTED = {
 }  # fmt: skip
 
 TABLE: dict[str, Build] = {
-    **dict.fromkeys(
-        ("NOP", "ENDBR64", "ENDBR32", "PAUSE", "LFENCE", "MFENCE", "SFENCE"), nothing
-    ),
+    **dict.fromkeys(("NOP", "ENDBR64", "ENDBR32", "PAUSE", "LFENCE", "MFENCE", "SFENCE"), nothing),
     **dict.fromkeys(INTERCEPTED, intercept),
     "UD2": undefined,
     "LGDT": _load_table("gdt_base", "gdt_limit"),

@@ -51,9 +51,9 @@ def resume(
 def _answer(events: tuple[Event, ...]) -> Recipe:
     """What the exit asks for. Other exits (interrupts, HLT) need nothing from this host."""
     for event in events:
-        if isinstance(event, LeafReturned) and event.name == "TDH.VP.ENTER":
-            if event.status == exits.EPT_VIOLATION:
-                yield from add_on_demand(event.outputs.get("R8", 0))
+        entered = isinstance(event, LeafReturned) and event.name == "TDH.VP.ENTER"
+        if entered and event.status == exits.EPT_VIOLATION:
+            yield from add_on_demand(event.outputs.get("R8", 0))
 
 
 def add_on_demand(gpa: Gpa) -> Recipe:

@@ -3,13 +3,30 @@
 from dataclasses import dataclass, field
 
 from tdxviz.core.arch.registers import (
-    GPR_NAMES, R8, R9, R10, R11, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP,
+    GPR_NAMES,
+    R8,
+    R9,
+    R10,
+    R11,
+    R12,
+    R13,
+    R14,
+    R15,
+    RAX,
+    RBP,
+    RBX,
+    RCX,
+    RDI,
+    RDX,
+    RSI,
+    RSP,
 )  # fmt: skip
 
 __all__ = [
     "GPR_NAMES", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "RAX", "RBP", "RBX", "RCX",
     "RDI", "RDX", "RSI", "RSP", "CpuState",
 ]  # fmt: skip
+
 
 @dataclass(slots=True)
 class CpuState:

@@ -38,9 +38,7 @@ def _keyid_fault(p: Platform, lp: int, hpa: Hpa, keyid: Hkid) -> bool:
     return True
 
 
-def host_command(
-    p: Platform, command: c.HostRead | c.HostWrite | c.FlushLine | c.EvictLine
-) -> None:
+def host_command(p: Platform, command: c.HostRead | c.HostWrite | c.FlushLine | c.EvictLine) -> None:
     """Carry out what host software does, and note what came of it."""
     size = {c.HostRead: lambda: command.size, c.HostWrite: lambda: len(command.data)}  # type: ignore[union-attr]  # because the key is the type
     reason = _outside(p, command.hpa, size.get(type(command), lambda: 1)())
@@ -138,11 +136,7 @@ def device_command(p: Platform, command: c.DmaMap | c.DmaRead | c.DmaWrite) -> N
             _refuse(p, command, reason)
             return
         p.iommu[command.device, command.iova] = (command.hpa, command.keyid)
-        p.note(
-            e.DmaMapped(
-                device=command.device, iova=command.iova, hpa=command.hpa, keyid=command.keyid
-            )
-        )
+        p.note(e.DmaMapped(device=command.device, iova=command.iova, hpa=command.hpa, keyid=command.keyid))
         return
     _transfer(p, command)
 
@@ -166,14 +160,8 @@ def _transfer(p: Platform, command: c.DmaRead | c.DmaWrite) -> None:
         p.note(e.DmaStored(device=device, iova=iova, hpa=hpa, keyid=keyid, data=command.data))
 
 
-def _iommu_fault(
-    p: Platform, command: c.DmaRead | c.DmaWrite, hpa: Hpa, keyid: Hkid, reason: str
-) -> None:
-    p.note(
-        e.IommuFaulted(
-            device=command.device, iova=command.iova, hpa=hpa, keyid=keyid, reason=reason
-        )
-    )
+def _iommu_fault(p: Platform, command: c.DmaRead | c.DmaWrite, hpa: Hpa, keyid: Hkid, reason: str) -> None:
+    p.note(e.IommuFaulted(device=command.device, iova=command.iova, hpa=hpa, keyid=keyid, reason=reason))
 
 
 def _dma_read(p: Platform, command: c.DmaRead, hpa: Hpa, keyid: Hkid) -> None:
@@ -236,8 +224,7 @@ def _flip(p: Platform, command: c.FlipBit, line: Hpa) -> None:
 def _dump(p: Platform, command: c.DumpDimm) -> None:
     """Power goes first: keys and caches are gone before anybody touches the DIMM."""
     chips = b"".join(
-        p.memctl.probe(line).data
-        for line in range(line_of(command.hpa), command.hpa + command.size, LINE)
+        p.memctl.probe(line).data for line in range(line_of(command.hpa), command.hpa + command.size, LINE)
     )
     skip = command.hpa % LINE
     p.cache.clear()

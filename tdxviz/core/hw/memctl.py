@@ -113,11 +113,7 @@ class MemoryController:
         line = self._seal(hpa, keyid, data)
         self.dram.put(hpa, line)
         if self.trace:
-            self.note(
-                e.LineWritten(
-                    hpa=hpa, keyid=keyid, cipher=line.data, owner=line.owner, mac=line.mac
-                )
-            )
+            self.note(e.LineWritten(hpa=hpa, keyid=keyid, cipher=line.data, owner=line.owner, mac=line.mac))
 
     def _seal(self, hpa: Hpa, keyid: Hkid, data: bytes) -> Line:
         key = self.keys.key(keyid)

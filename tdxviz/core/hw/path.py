@@ -51,9 +51,7 @@ def fetch(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, size: i
     return _access(p, lp, ctx, gla, size, "fetch")
 
 
-def _access(
-    p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, size: int, kind: str
-) -> bytes:
+def _access(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, size: int, kind: str) -> bytes:
     if gla % LINE + size <= LINE and not p.trace:  # the fast tier: one line, nobody watches
         entry = lp.tlb.lookup(ctx.vpid, gla)
         if entry is not None and BIT[kind] in entry.perms:
@@ -153,9 +151,7 @@ def _translate(
     return entry, gla
 
 
-def _walk(
-    p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, kind: str
-) -> TlbEntry:
+def _walk(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, kind: str) -> TlbEntry:
     cpu = ctx.cpu
     gpa, granted = gla, 7
     if cpu.paging:
@@ -181,11 +177,7 @@ def _guest_entry(p: Platform, lp: LogicalProcessor, ctx: Translation, gpa: Gpa) 
     value = _qword(p, mapping.hpa, mapping.keyid)
     if p.trace:
         level = -1  # the walk knows; a reader of the event sees it from the order
-        p.note(
-            e.TableRead(
-                lp=lp.id, table="guest", level=level, address=mapping.hpa, value=value, gpa=gpa
-            )
-        )
+        p.note(e.TableRead(lp=lp.id, table="guest", level=level, address=mapping.hpa, value=value, gpa=gpa))
     return value
 
 

@@ -112,11 +112,7 @@ def _take_answers(call: Call, cpu: CpuState, mask: int) -> None:
 
 def _vcpu_state(p: Platform, lp: int, vcpu: Vcpu, state: str) -> None:
     before, vcpu.state = vcpu.state, state
-    p.note(
-        e.VcpuStateChanged(
-            lp=lp, td=vcpu.td.actor, vcpu=vcpu.index, before=before, after=state
-        )
-    )
+    p.note(e.VcpuStateChanged(lp=lp, td=vcpu.td.actor, vcpu=vcpu.index, before=before, after=state))
 
 
 # --- leaving ------------------------------------------------------------------------------------
@@ -191,11 +187,7 @@ def _release(
     p.note(e.RegistersScrubbed(lp=lp, gprs=tuple(host), exposed=exposed))
     status = host[r.RAX]
     index = vcpu.index if leave_epoch else 0
-    p.note(
-        e.TdExited(
-            lp=lp, td=td.actor, vcpu=index, reason=exit_.reason, why=exit_.why, status=status
-        )
-    )
+    p.note(e.TdExited(lp=lp, td=td.actor, vcpu=index, reason=exit_.reason, why=exit_.why, status=status))
     outputs = {n: v for n, v in zip(r.GPR_NAMES, host, strict=True) if v and n != "RSP"}
     p.note(
         e.LeafReturned(

@@ -69,9 +69,7 @@ def _dispatcher_refusal(rax: int, row: Leaf | None) -> str:
     return ""
 
 
-def _return(
-    p: Platform, lp: int, length: int, name: str, status: int, passed: int, reason: str
-) -> None:
+def _return(p: Platform, lp: int, length: int, name: str, status: int, passed: int, reason: str) -> None:
     cpu = p.lps[lp].cpu
     inputs = {n: cpu.gprs[k] for n, k in (("RCX", r.RCX), ("RDX", r.RDX)) if cpu.gprs[k]}
     leaf = cpu.gprs[r.RAX] & 0xFFFF

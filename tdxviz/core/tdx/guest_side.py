@@ -94,9 +94,7 @@ def _virtualisation_exception(
     return GuestFault(VE)
 
 
-def guest_ept_violation(
-    p: Platform, m: Module, lp: int, outcome: EptViolation
-) -> GuestFault | None:
+def guest_ept_violation(p: Platform, m: Module, lp: int, outcome: EptViolation) -> GuestFault | None:
     """#VE for a pending page if the TD wants it, else a TD exit that tells only the page."""
     with quiet(p):
         td = entry.running_vcpu(p, m, lp).td
@@ -105,9 +103,7 @@ def guest_ept_violation(
     pending = outcome.state in ("PENDING", "PENDING_EXPORTED_DIRTY")
     if (pending and not hidden) or missing_shared:
         why = f"{outcome.access} of {outcome.gpa:#x}, {outcome.state}"
-        return _virtualisation_exception(
-            p, m, lp, exits.EPT_VIOLATION, why, 0, outcome.gpa, outcome.gla or 0
-        )
+        return _virtualisation_exception(p, m, lp, exits.EPT_VIOLATION, why, 0, outcome.gpa, outcome.gla or 0)
     if outcome.state == "MISCONFIGURED":
         exit_ = entry.Exit(exits.EPT_MISCONFIGURATION, "the shared EPT is misconfigured", r8=0)
     else:

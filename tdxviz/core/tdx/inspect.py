@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from tdxviz.core.arch import structures as s
+from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx.module import Module, PamtEntry
 from tdxviz.core.tdx.vcpu_state import PLAIN
-from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.units import LINE, PAGE, Hkid, Hpa, with_keyid
 
 
@@ -53,9 +53,7 @@ def _td(p: Platform, m: Module, tdr: Hpa, actor: str) -> TdInfo:
     count = min(field(p, m.global_hkid, root, s.TDR, "NUM_TDCX"), s.MAX_TDCX)
     tdcx = tuple(field(p, m.global_hkid, root, s.TDR, f"TDCX_PA{n}") for n in range(count))
     sept_root = tdcx[s.SEPT_ROOT_INDEX] if count > s.SEPT_ROOT_INDEX else 0
-    vcpus = tuple(
-        sorted(hpa for hpa, e in m.pamt.items() if e.kind == "PT_TDVPR" and e.owner == tdr)
-    )
+    vcpus = tuple(sorted(hpa for hpa, e in m.pamt.items() if e.kind == "PT_TDVPR" and e.owner == tdr))
     fatal = bool(field(p, m.global_hkid, root, s.TDR, "FATAL"))
     return TdInfo(actor, tdr, hkid, fatal, tdcx, sept_root, vcpus)
 

@@ -51,9 +51,7 @@ def key_config(call: Call) -> None:
     if done.bit_count() == len({lp.package for lp in call.p.lps}):
         td.tdr["LIFECYCLE_STATE"] = st.LIFECYCLE_STATES["TD_KEYS_CONFIGURED"]
         call.note(
-            e.LifecycleChanged(
-                lp=call.lp, td=td.actor, before="TD_HKID_ASSIGNED", after="TD_KEYS_CONFIGURED"
-            )
+            e.LifecycleChanged(lp=call.lp, td=td.actor, before="TD_HKID_ASSIGNED", after="TD_KEYS_CONFIGURED")
         )
 
 
@@ -83,9 +81,7 @@ def init(call: Call) -> None:
     td = call.open_tdr("RCX", "ex")
     call.state(td, lock=False)
     address = call.regs["rdx"]
-    call.require(
-        call.shared_address(address, 1024, 1024), f"RDX = {address:#x} is no usable TD_PARAMS"
-    )
+    call.require(call.shared_address(address, 1024, 1024), f"RDX = {address:#x} is no usable TD_PARAMS")
     params = td_params.judge(call, td, call.read_shared(address, 1024))
     # ---- all checks passed: nothing below can fail ----
     tdcs = td.tdcs
@@ -98,6 +94,4 @@ def init(call: Call) -> None:
     tdcs["OP_STATE"] = st.OP_STATES["INITIALIZED"]
     call.m.mrtd[td.tdr_page] = hashlib.sha384()
     call.outputs["RCX"] = 0
-    call.note(
-        e.OpStateChanged(lp=call.lp, td=td.actor, before="UNINITIALIZED", after="INITIALIZED")
-    )
+    call.note(e.OpStateChanged(lp=call.lp, td=td.actor, before="UNINITIALIZED", after="INITIALIZED"))

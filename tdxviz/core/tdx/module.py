@@ -57,7 +57,7 @@ class PlatformConfig(NamedTuple):
 @dataclass(slots=True)
 class Module:
     sys_state: str = "SYSINIT_PENDING"
-    config: PlatformConfig = PlatformConfig()
+    config: PlatformConfig = field(default_factory=PlatformConfig)
     lps_initialised: frozenset[int] = frozenset()
     tdmrs: tuple[Tdmr, ...] = ()
     global_hkid: Hkid = 0

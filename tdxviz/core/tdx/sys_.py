@@ -42,9 +42,7 @@ def lp_init(call: Call) -> None:
     call.require(call.lp not in m.lps_initialised, f"logical processor {call.lp} is initialised")
     call.require(config.entropy, "RDRAND gave no entropy")
     call.require(config.seam_capabilities_ok, "SEAM capabilities differ from those at SYS.INIT")
-    call.require(
-        config.feature_msrs_ok, "an MSR differs from SYS.INIT", status="TDX_INCONSISTENT_MSR"
-    )
+    call.require(config.feature_msrs_ok, "an MSR differs from SYS.INIT", status="TDX_INCONSISTENT_MSR")
     # ---- all checks passed: nothing below can fail ----
     count = call.p.lps[call.lp].tlb.flush()
     call.note(e.TlbFlushed(lp=call.lp, vpid=-1, count=count, reason="global INVEPT at SYS.LP.INIT"))
@@ -95,9 +93,7 @@ def key_config(call: Call) -> None:
 
 def tdmr_init(call: Call) -> None:
     m, base = call.m, call.regs["rcx"]
-    call.require(
-        base % GIB == 0 and base >> MAXPA == 0, f"RCX = {base:#x} is no 1 GiB aligned address"
-    )
+    call.require(base % GIB == 0 and base >> MAXPA == 0, f"RCX = {base:#x} is no 1 GiB aligned address")
     number = next((n for n, tdmr in enumerate(m.tdmrs) if tdmr.base == base), None)
     call.require(number is not None, f"no TDMR starts at {base:#x}")
     assert number is not None
@@ -108,5 +104,3 @@ def tdmr_init(call: Call) -> None:
     done = tdmr.done + CHUNK
     m.tdmrs = (*m.tdmrs[:number], tdmr._replace(done=done), *m.tdmrs[number + 1 :])
     call.outputs["RDX"] = done // GIB * GIB
-
-

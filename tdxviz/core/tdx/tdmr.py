@@ -16,9 +16,7 @@ RESERVED_AREAS = 16
 
 def parse_tdmr(call: Call, pointer: int, before: list[Tdmr]) -> Tdmr:
     """All per-TDMR checks of SYS.CONFIG in order; ``before`` are the TDMRs accepted so far."""
-    call.require(
-        call.shared_address(pointer, 512, 512), f"TDMR_INFO pointer {pointer:#x} is not usable"
-    )
+    call.require(call.shared_address(pointer, 512, 512), f"TDMR_INFO pointer {pointer:#x} is not usable")
     words = struct.unpack("<40Q", call.read_shared(pointer, 320))
     base, size = words[0], words[1]
     call.require(base + size <= U64, "base + size wraps")
@@ -65,9 +63,7 @@ def _pamts(call: Call, size: int, pamts: tuple[Area, ...], before: list[Tdmr]) -
     call.require(good, "a PAMT array is not aligned, carries KeyID bits or is too small")
     earlier = [area for tdmr in before for area in tdmr.pamts]
     everything = [*earlier, *pamts]
-    apart = all(
-        not _overlap(a, b) for n, a in enumerate(everything) for b in everything[n + 1 :]
-    )
+    apart = all(not _overlap(a, b) for n, a in enumerate(everything) for b in everything[n + 1 :])
     call.require(apart, "PAMT arrays overlap")
 
 

@@ -63,11 +63,7 @@ def init(call: Call) -> None:
     vcpu.lp = call.lp
     vcpu_state.save(vcpu, initial(call.regs["rdx"], index))
     vcpu.state = "READY"
-    call.note(
-        e.VcpuStateChanged(
-            lp=call.lp, td=td.actor, vcpu=index, before="UNINITIALIZED", after="READY"
-        )
-    )
+    call.note(e.VcpuStateChanged(lp=call.lp, td=td.actor, vcpu=index, before="UNINITIALIZED", after="READY"))
 
 
 def initial(operand: int, index: int) -> CpuState:

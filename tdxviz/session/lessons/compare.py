@@ -30,9 +30,7 @@ def _check_operand(name: str, value: object, where: str) -> None:
             raise TdxvizError(f"{where}: 'in' needs a list of values")
     elif isinstance(value, list | dict):
         raise TdxvizError(f"{where}: {name!r} needs one value")
-    elif name in ("lt", "le", "gt", "ge", "mask") and (
-        not isinstance(value, int) or isinstance(value, bool)
-    ):
+    elif name in ("lt", "le", "gt", "ge", "mask") and (not isinstance(value, int) or isinstance(value, bool)):
         raise TdxvizError(f"{where}: {name!r} needs a number")
 
 

@@ -82,9 +82,7 @@ def with_anchors(text: str) -> str:
 def body(text: str, options: dict[str, str]) -> str:
     """The prose without the list of options, which are drawn as buttons."""
     lines = [
-        line
-        for line in text.splitlines()
-        if not any(line.strip().startswith(f"- {key}:") for key in options)
+        line for line in text.splitlines() if not any(line.strip().startswith(f"- {key}:") for key in options)
     ]
     return with_anchors("\n".join(lines))
 

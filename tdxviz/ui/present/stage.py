@@ -35,11 +35,31 @@ def picture(
     film = film_at(events, index)
     hpa = _subject(film, focus)
     still = max(film.at(index), 0) if film else 0
-    past = events[max(0, index - LOOK_BACK) : index]
     has_module = ask.world != "legacy"
-    involved = _involved(film, has_module)
-    boxes: dict[str, Box] = {}
-    for box in (
+    guest = owner_token("vm-a" if ask.world == "legacy" else "td-a")
+    return StagePicture(
+        world=ask.world,
+        film=film,
+        still=still,
+        hpa=hpa,
+        caption=film.title if film and film.title else f"line {spaced(hpa)}",
+        boxes=_boxes(ask, events, index, film, still, hpa, before),
+        rows=stage_memory.rows(ask, hpa, focus),
+        arrows=stage_route.arrows(film, still, has_module) if film else (),
+        tokens=stage_route.tokens(film, still, guest) if film else (),
+        sentence=film.stills[still].text if film else "",
+        refused=film.refused if film and _refused_by(film, still) else "",
+        spot=_spot(film, still) if film else "",
+    )
+
+
+def _boxes(
+    ask: Ask, events: Sequence[e.Event], index: int, film: Film | None, still: int, hpa: Hpa,
+    before: tuple[int, ...],
+) -> dict[str, Box]:  # fmt: skip
+    past = events[max(0, index - LOOK_BACK) : index]
+    involved = _involved(film, ask.world != "legacy")
+    found = (
         stage_cores.guest_core(ask, before),
         stage_cores.host_core(past, _pending(film, events, index)),
         stage_cores.tlb(ask, film, still),
@@ -49,23 +69,8 @@ def picture(
         stage_memory.device(ask, hpa),
         stage_memory.probe(ask, hpa),
         stage_memory.dram(ask),
-    ):
-        boxes[box.id] = _lit(box if ask.powered else _unpowered(box), involved)
-    guest = owner_token("vm-a" if ask.world == "legacy" else "td-a")
-    return StagePicture(
-        world=ask.world,
-        film=film,
-        still=still,
-        hpa=hpa,
-        caption=film.title if film and film.title else f"line {spaced(hpa)}",
-        boxes=boxes,
-        rows=stage_memory.rows(ask, hpa, focus),
-        arrows=stage_route.arrows(film, still, has_module) if film else (),
-        tokens=stage_route.tokens(film, still, guest) if film else (),
-        sentence=film.stills[still].text if film else "",
-        refused=film.refused if film and _refused_by(film, still) else "",
-        spot=_spot(film, still) if film else "",
     )
+    return {box.id: _lit(box if ask.powered else _unpowered(box), involved) for box in found}
 
 
 def _pending(film: Film | None, events: Sequence[e.Event], index: int) -> e.Event | None:

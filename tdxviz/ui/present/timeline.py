@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-LANES = (("guest", "Guest"), ("module", "Module"), ("host", "Host"), ("device", "Devices"), ("probe", "Probe"))
+LANES = (
+    ("guest", "Guest"),
+    ("module", "Module"),
+    ("host", "Host"),
+    ("device", "Devices"),
+    ("probe", "Probe"),
+)
 OWNER_OF_LANE = {"guest": "td_a", "module": "module", "host": "host", "device": "device", "probe": "probe"}
 
 

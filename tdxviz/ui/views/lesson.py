@@ -21,7 +21,9 @@ from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import lesson as present
 from tdxviz.ui.views.lesson_question import QuestionBox
 
-FEATURES = QTextDocument.MarkdownFeature.MarkdownNoHTML | QTextDocument.MarkdownFeature.MarkdownDialectCommonMark
+FEATURES = (
+    QTextDocument.MarkdownFeature.MarkdownNoHTML | QTextDocument.MarkdownFeature.MarkdownDialectCommonMark
+)
 
 
 class Segments(QWidget):
@@ -180,7 +182,9 @@ class LessonPanel(Panel):
     def _take_focus(self, had: str) -> None:
         """Keep the keyboard where it was; in a new step, at the first thing to do."""
         found = self.findChild(QWidget, had) if had else None
-        wanted = found or self.findChild(QPushButton, "move_0") or self.findChild(QPushButton, "continue_step")
+        wanted = (
+            found or self.findChild(QPushButton, "move_0") or self.findChild(QPushButton, "continue_step")
+        )
         if wanted is not None and wanted.isEnabled():
             wanted.setFocus()
 
@@ -362,7 +366,11 @@ class LessonPanel(Panel):
         if player is None:
             return "No lesson is open."
         outcome = player.check()
-        rest = "The step is complete." if outcome.holds else f"Still to do: {outcome.missing or 'act or answer'}."
+        rest = (
+            "The step is complete."
+            if outcome.holds
+            else f"Still to do: {outcome.missing or 'act or answer'}."
+        )
         return (
             f"Lesson: {player.lesson.front.title}, step {player.position + 1} of {len(player.steps)}, "
             f"{player.step.phase}. {rest}"

@@ -67,7 +67,9 @@ class QuestionBox(QWidget):
             self.box.addWidget(button)
 
     def _ink(self, label: QLabel, on: bool) -> None:
-        label.setStyleSheet(f"color: {self.theme.on_accent if on else self.theme.text}; background: transparent;")
+        label.setStyleSheet(
+            f"color: {self.theme.on_accent if on else self.theme.text}; background: transparent;"
+        )
 
     def _height(self, words: str) -> int:
         lines = 1 + len(words) // 42
@@ -132,7 +134,9 @@ class QuestionBox(QWidget):
             why = self.reason.text() if hasattr(self, "reason") else ""
             answer = Answer(choice=keys[chosen] if chosen >= 0 else "", confidence=sure, reason=why)
         elif kind == "cloze":
-            answer = Answer(blanks={k: c.currentText() for k, c in self.combos.items() if c.currentIndex() > 0})
+            answer = Answer(
+                blanks={k: c.currentText() for k, c in self.combos.items() if c.currentIndex() > 0}
+            )
         else:
             answer = Answer(text=self.words.toPlainText())
         self.answered.emit(answer)

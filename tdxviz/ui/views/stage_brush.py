@@ -119,7 +119,7 @@ class Brush:
         """A theme token or an owner token; the module's hue is lifted on dark grounds."""
         if role in OWNER_HUES:
             hue = QColor(OWNER_HUES[role][0])
-            return mix(hue, self.theme.text, 0.38) if role == "module" and self.dark else hue
+            return mix(hue, self.theme.text, 0.5) if role == "module" and self.dark else hue
         return QColor(getattr(self.theme, role or "edge"))
 
     def ink(self, role: str) -> QColor:

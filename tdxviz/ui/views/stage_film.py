@@ -85,7 +85,7 @@ def paint(brush: Brush, where: Bar, shown: StagePicture, playing: bool, speed: f
     _speeds(brush, where, speed)
     film = shown.film
     if film is None:
-        text = "Nothing has happened yet: act, or press ▶ in the toolbar."
+        text = "Nothing has happened yet: run the guest, or attack it."
         brush.text(where.sentence, text, "secondary", size=12)
         return
     _track(brush, where, shown, film)

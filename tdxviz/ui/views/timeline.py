@@ -3,7 +3,16 @@
 from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QWheelEvent,
+)
 
 from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import timeline as present
@@ -43,7 +52,9 @@ class TimelinePanel(Panel):
     def _area(self) -> QRectF:
         u = self.theme.px
         left = u(82)
-        return QRectF(left, u(24), max(self.width() - left - u(12), 10), max(self.height() - u(24) - u(18), 8))
+        return QRectF(
+            left, u(24), max(self.width() - left - u(12), 10), max(self.height() - u(24) - u(18), 8)
+        )
 
     def _x(self, index: float) -> float:
         area = self._area()
@@ -89,7 +100,9 @@ class TimelinePanel(Panel):
         for number, (_, words) in enumerate(present.LANES):
             y = area.top() + number * height
             painter.setPen(QColor(theme.secondary))
-            painter.drawText(QRectF(u(10), y, area.left() - u(14), height), Qt.AlignmentFlag.AlignVCenter, words)
+            painter.drawText(
+                QRectF(u(10), y, area.left() - u(14), height), Qt.AlignmentFlag.AlignVCenter, words
+            )
             painter.setPen(QPen(QColor(theme.rule), u(1)))
             painter.drawLine(int(area.left()), int(y + height / 2), int(area.right()), int(y + height / 2))
         lanes = self.bridge.session.timeline.lanes
@@ -98,7 +111,9 @@ class TimelinePanel(Panel):
             painter.setBrush(self._lane_colour(block.lane))
             y = area.top() + block.lane * height
             width = max(block.right - block.left, 2)
-            painter.drawRoundedRect(QRectF(area.left() + block.left, y + height * 0.16, width, height * 0.68), 1.5, 1.5)
+            painter.drawRoundedRect(
+                QRectF(area.left() + block.left, y + height * 0.16, width, height * 0.68), 1.5, 1.5
+            )
 
     def _lane_colour(self, lane: int) -> QColor:
         name = present.OWNER_OF_LANE[present.LANES[lane][0]]
@@ -122,13 +137,17 @@ class TimelinePanel(Panel):
             painter.setPen(QPen(QColor(theme.rule), u(1)))
             painter.drawLine(int(x), int(area.top()), int(x), int(area.bottom()))
             attack = entry.action.name == "attack"
-            words = metrics.elidedText(("⚔ " if attack else "⚑ ") + entry.title, Qt.TextElideMode.ElideRight, u(170))
+            words = metrics.elidedText(
+                ("⚔ " if attack else "⚑ ") + entry.title, Qt.TextElideMode.ElideRight, u(170)
+            )
             width = metrics.horizontalAdvance(words) + u(10)
             if x >= free and x + width <= area.right() + u(8):
                 painter.setPen(QColor(theme.bad if attack else theme.secondary))
                 rect = QRectF(x, area.bottom() + u(2), width, u(15))
                 painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, words)
-                self.hit(rect, lambda i=entry.end_event: self.bridge.go_to(i), f"{entry.title}\nGo to its end")
+                self.hit(
+                    rect, lambda i=entry.end_event: self.bridge.go_to(i), f"{entry.title}\nGo to its end"
+                )
                 free = x + width
         painter.setPen(QColor(theme.warn))
         for mark in self.bridge.session.bookmarks:

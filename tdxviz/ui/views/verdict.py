@@ -3,7 +3,14 @@
 from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleEvent,
+    QFontMetricsF,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+)
 
 from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import verdict as present
@@ -50,6 +57,7 @@ class VerdictPanel(Panel):
         if words != self._spoken:
             self._spoken = words
             self.setAccessibleDescription(words)
+            QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))
 
     def set_theme(self, theme: Theme) -> None:
         super().set_theme(theme)

@@ -25,9 +25,7 @@ def test_without_a_folder_it_stays_in_memory():
     assert progress.of("small").done == ["x"]
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"{", b"[]", b'{"schema":2}', b"\xff", b'{"lessons":{"a":1}}']
-)
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"schema":2}', b"\xff", b'{"lessons":{"a":1}}'])
 def test_a_corrupt_file_is_moved_aside_with_a_notice(tmp_path, data):
     (tmp_path / FILE).write_bytes(data)
     progress = Progress(tmp_path)
