@@ -18,7 +18,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", forbid_
     """Base of all commands; the tag ``do`` names the class."""
 
 
-class Seamcall(Command, kw_only=True, tag=True):
+class Seamcall(Command, frozen=True, kw_only=True, tag=True):
     """SEAMCALL on one logical processor with raw 64-bit registers. RAX = leaf | version << 16."""
 
     rax: int
@@ -39,7 +39,7 @@ class Seamcall(Command, kw_only=True, tag=True):
     rbp: int = 0
 
 
-class RunGuest(Command, kw_only=True, tag=True):
+class RunGuest(Command, frozen=True, kw_only=True, tag=True):
     """Let the guest that is entered on ``lp`` execute up to ``steps`` instructions.
 
     Ends early at a TD exit or VM exit, or before the instruction at ``until`` (a linear address)
@@ -53,21 +53,21 @@ class RunGuest(Command, kw_only=True, tag=True):
     trace: bool = True
 
 
-class RaiseInterrupt(Command, kw_only=True, tag=True):
+class RaiseInterrupt(Command, frozen=True, kw_only=True, tag=True):
     """A physical interrupt arrives at a logical processor; a running guest exits at the next boundary."""
 
     lp: int = 0
     vector: int = 0x20
 
 
-class VmCreate(Command, kw_only=True, tag=True):
+class VmCreate(Command, frozen=True, kw_only=True, tag=True):
     """Legacy world: the host creates an ordinary VM whose EPT root is the page ``eptp``."""
 
     vm: int = 0
     eptp: Hpa
 
 
-class VmMap(Command, kw_only=True, tag=True):
+class VmMap(Command, frozen=True, kw_only=True, tag=True):
     """Legacy world: the host maps one 4 KiB guest page in its EPT (tables taken from ``tables``)."""
 
     vm: int = 0
@@ -77,14 +77,14 @@ class VmMap(Command, kw_only=True, tag=True):
     """First of the host pages that new EPT tables may use; used ones are skipped."""
 
 
-class VmEnter(Command, kw_only=True, tag=True):
+class VmEnter(Command, frozen=True, kw_only=True, tag=True):
     """Legacy world: VMLAUNCH or VMRESUME of the VM's only vCPU on ``lp``."""
 
     lp: int = 0
     vm: int = 0
 
 
-class HostRead(Command, kw_only=True, tag=True):
+class HostRead(Command, frozen=True, kw_only=True, tag=True):
     """A load by host software through its own page table entry with ``keyid``."""
 
     hpa: Hpa
@@ -93,7 +93,7 @@ class HostRead(Command, kw_only=True, tag=True):
     lp: int = 1
 
 
-class HostWrite(Command, kw_only=True, tag=True):
+class HostWrite(Command, frozen=True, kw_only=True, tag=True):
     """A store by host software. ``full-line`` is MOVDIR64B-like, ``ordinary`` goes through the
     cache, ``partial`` reaches memory with fewer than 64 bytes."""
 
@@ -104,7 +104,7 @@ class HostWrite(Command, kw_only=True, tag=True):
     lp: int = 1
 
 
-class FlushLine(Command, kw_only=True, tag=True):
+class FlushLine(Command, frozen=True, kw_only=True, tag=True):
     """CLFLUSH by host software of its own alias (KeyID ``keyid``) of one line."""
 
     hpa: Hpa
@@ -112,20 +112,20 @@ class FlushLine(Command, kw_only=True, tag=True):
     lp: int = 1
 
 
-class EvictLine(Command, kw_only=True, tag=True):
+class EvictLine(Command, frozen=True, kw_only=True, tag=True):
     """Cache pressure drives one line, under one KeyID, out of the cache (write-back if dirty)."""
 
     hpa: Hpa
     keyid: Hkid
 
 
-class ReadHostRegisters(Command, kw_only=True, tag=True):
+class ReadHostRegisters(Command, frozen=True, kw_only=True, tag=True):
     """Host software looks at the general registers and XMM of ``lp`` as it finds them."""
 
     lp: int = 0
 
 
-class DmaMap(Command, kw_only=True, tag=True):
+class DmaMap(Command, frozen=True, kw_only=True, tag=True):
     """The host programs the IOMMU: device page ``iova`` goes to ``hpa`` with ``keyid``."""
 
     device: str = "nic"
@@ -134,31 +134,31 @@ class DmaMap(Command, kw_only=True, tag=True):
     keyid: Hkid = 0
 
 
-class DmaRead(Command, kw_only=True, tag=True):
+class DmaRead(Command, frozen=True, kw_only=True, tag=True):
     device: str = "nic"
     iova: int
     size: int = 64
 
 
-class DmaWrite(Command, kw_only=True, tag=True):
+class DmaWrite(Command, frozen=True, kw_only=True, tag=True):
     device: str = "nic"
     iova: int
     data: bytes
 
 
-class BusCapture(Command, kw_only=True, tag=True):
+class BusCapture(Command, frozen=True, kw_only=True, tag=True):
     """A probe on the memory bus records one line with its metadata as DRAM holds it."""
 
     hpa: Hpa
 
 
-class BusInject(Command, kw_only=True, tag=True):
+class BusInject(Command, frozen=True, kw_only=True, tag=True):
     """The probe puts its newest recording of this line back, metadata included."""
 
     hpa: Hpa
 
 
-class FlipBit(Command, kw_only=True, tag=True):
+class FlipBit(Command, frozen=True, kw_only=True, tag=True):
     """The probe flips one bit and repairs ECC. ``bit`` counts from bit 0 of byte 0 of the field."""
 
     hpa: Hpa
@@ -166,7 +166,7 @@ class FlipBit(Command, kw_only=True, tag=True):
     bit: int = 0
 
 
-class DumpDimm(Command, kw_only=True, tag=True):
+class DumpDimm(Command, frozen=True, kw_only=True, tag=True):
     """Power off, move the DIMM, read ``size`` bytes from ``hpa``. Keys and caches are gone."""
 
     hpa: Hpa

@@ -19,7 +19,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
 # --- one memory access, micro-operation by micro-operation ---------------------------------------
 
 
-class AccessBegan(Event, kw_only=True, tag=True):
+class AccessBegan(Event, frozen=True, kw_only=True, tag=True):
     """A guest access starts. Followed by its micro-operations, ended by MemoryLoaded, MemoryStored
     or by the event of its failure."""
 
@@ -30,7 +30,7 @@ class AccessBegan(Event, kw_only=True, tag=True):
     size: int
 
 
-class TlbHit(Event, kw_only=True, tag=True):
+class TlbHit(Event, frozen=True, kw_only=True, tag=True):
     vpid: int
     gla: Gla
     gpa: Gpa
@@ -38,12 +38,12 @@ class TlbHit(Event, kw_only=True, tag=True):
     keyid: Hkid
 
 
-class TlbMissed(Event, kw_only=True, tag=True):
+class TlbMissed(Event, frozen=True, kw_only=True, tag=True):
     vpid: int
     gla: Gla
 
 
-class TableRead(Event, kw_only=True, tag=True):
+class TableRead(Event, frozen=True, kw_only=True, tag=True):
     """One step of a page walk read one entry."""
 
     table: str
@@ -57,7 +57,7 @@ class TableRead(Event, kw_only=True, tag=True):
     """GPA being translated; for ``guest`` the GPA of the entry itself."""
 
 
-class TlbFilled(Event, kw_only=True, tag=True):
+class TlbFilled(Event, frozen=True, kw_only=True, tag=True):
     vpid: int
     gla: Gla
     gpa: Gpa
@@ -67,24 +67,24 @@ class TlbFilled(Event, kw_only=True, tag=True):
     """Like ``rwx``, ``r-x``."""
 
 
-class TlbFlushed(Event, kw_only=True, tag=True):
+class TlbFlushed(Event, frozen=True, kw_only=True, tag=True):
     vpid: int
     """-1: all tags."""
     count: int
     reason: str
 
 
-class CacheHit(Event, kw_only=True, tag=True):
+class CacheHit(Event, frozen=True, kw_only=True, tag=True):
     hpa: Hpa
     keyid: Hkid
 
 
-class CacheMissed(Event, kw_only=True, tag=True):
+class CacheMissed(Event, frozen=True, kw_only=True, tag=True):
     hpa: Hpa
     keyid: Hkid
 
 
-class LineFetched(Event, kw_only=True, tag=True):
+class LineFetched(Event, frozen=True, kw_only=True, tag=True):
     """DRAM delivered a line and its metadata to the memory controller. Not noted on a cache hit."""
 
     hpa: Hpa
@@ -95,7 +95,7 @@ class LineFetched(Event, kw_only=True, tag=True):
     poison: bool
 
 
-class LineDecrypted(Event, kw_only=True, tag=True):
+class LineDecrypted(Event, frozen=True, kw_only=True, tag=True):
     """The memory controller checked a line and delivered 64 bytes. ``rule`` is why those bytes:
     ``decrypted``, ``plain`` (no encryption), or ``owned-zeros`` (shared KeyID on a TD-owned line)."""
 
@@ -107,7 +107,7 @@ class LineDecrypted(Event, kw_only=True, tag=True):
     """-1 where no MAC is checked."""
 
 
-class LinePoisoned(Event, kw_only=True, tag=True):
+class LinePoisoned(Event, frozen=True, kw_only=True, tag=True):
     """The memory controller delivered zeros with a poison mark instead of data.
     ``rule``: ``owner-mismatch``, ``mac-mismatch``, ``stored-poison`` or ``partial-write``."""
 
@@ -120,7 +120,7 @@ class LinePoisoned(Event, kw_only=True, tag=True):
     mac_stored: int = -1
 
 
-class LineFilled(Event, kw_only=True, tag=True):
+class LineFilled(Event, frozen=True, kw_only=True, tag=True):
     """The cache took a line."""
 
     hpa: Hpa
@@ -129,14 +129,14 @@ class LineFilled(Event, kw_only=True, tag=True):
     way: int
 
 
-class LineEvicted(Event, kw_only=True, tag=True):
+class LineEvicted(Event, frozen=True, kw_only=True, tag=True):
     hpa: Hpa
     keyid: Hkid
     dirty: bool
     reason: str
 
 
-class LineWritten(Event, kw_only=True, tag=True):
+class LineWritten(Event, frozen=True, kw_only=True, tag=True):
     """The memory controller wrote one line to DRAM: this is what the chips hold now."""
 
     hpa: Hpa
@@ -146,7 +146,7 @@ class LineWritten(Event, kw_only=True, tag=True):
     mac: int
 
 
-class MemoryLoaded(Event, kw_only=True, tag=True):
+class MemoryLoaded(Event, frozen=True, kw_only=True, tag=True):
     """A guest load or fetch succeeded."""
 
     actor: str
@@ -158,7 +158,7 @@ class MemoryLoaded(Event, kw_only=True, tag=True):
     data: bytes
 
 
-class MemoryStored(Event, kw_only=True, tag=True):
+class MemoryStored(Event, frozen=True, kw_only=True, tag=True):
     actor: str
     gla: Gla
     gpa: Gpa
@@ -167,7 +167,7 @@ class MemoryStored(Event, kw_only=True, tag=True):
     data: bytes
 
 
-class InstructionRetired(Event, kw_only=True, tag=True):
+class InstructionRetired(Event, frozen=True, kw_only=True, tag=True):
     actor: str
     rip: int
     code: bytes
@@ -182,21 +182,21 @@ TRACE_EVENTS = (
 # --- host software, devices, people with a probe -------------------------------------------------
 
 
-class HostLoaded(Event, kw_only=True, tag=True):
+class HostLoaded(Event, frozen=True, kw_only=True, tag=True):
     hpa: Hpa
     keyid: Hkid
     data: bytes
     rule: str
 
 
-class HostStored(Event, kw_only=True, tag=True):
+class HostStored(Event, frozen=True, kw_only=True, tag=True):
     hpa: Hpa
     keyid: Hkid
     data: bytes
     how: str
 
 
-class HostFaulted(Event, kw_only=True, tag=True):
+class HostFaulted(Event, frozen=True, kw_only=True, tag=True):
     """Host software got an exception of its own (``#PF``, ``#MC``, ``#UD``, ``#GP``)."""
 
     fault: str
@@ -205,21 +205,21 @@ class HostFaulted(Event, kw_only=True, tag=True):
     detail: str
 
 
-class HostRegistersRead(Event, kw_only=True, tag=True):
+class HostRegistersRead(Event, frozen=True, kw_only=True, tag=True):
     """General registers in encoding order (RAX RCX RDX RBX RSP RBP RSI RDI R8..R15), XMM0-15."""
 
     gprs: tuple[int, ...]
     xmm: tuple[int, ...]
 
 
-class DmaMapped(Event, kw_only=True, tag=True):
+class DmaMapped(Event, frozen=True, kw_only=True, tag=True):
     device: str
     iova: int
     hpa: Hpa
     keyid: Hkid
 
 
-class DmaLoaded(Event, kw_only=True, tag=True):
+class DmaLoaded(Event, frozen=True, kw_only=True, tag=True):
     device: str
     iova: int
     hpa: Hpa
@@ -228,7 +228,7 @@ class DmaLoaded(Event, kw_only=True, tag=True):
     rule: str
 
 
-class DmaStored(Event, kw_only=True, tag=True):
+class DmaStored(Event, frozen=True, kw_only=True, tag=True):
     device: str
     iova: int
     hpa: Hpa
@@ -236,7 +236,7 @@ class DmaStored(Event, kw_only=True, tag=True):
     data: bytes
 
 
-class IommuFaulted(Event, kw_only=True, tag=True):
+class IommuFaulted(Event, frozen=True, kw_only=True, tag=True):
     """The IOMMU aborted a device's transaction and logged a DMA-remapping fault."""
 
     device: str
@@ -246,34 +246,34 @@ class IommuFaulted(Event, kw_only=True, tag=True):
     reason: str
 
 
-class BusCaptured(Event, kw_only=True, tag=True):
+class BusCaptured(Event, frozen=True, kw_only=True, tag=True):
     hpa: Hpa
     cipher: bytes
     owner: bool
     mac: int
 
 
-class BusInjected(Event, kw_only=True, tag=True):
+class BusInjected(Event, frozen=True, kw_only=True, tag=True):
     hpa: Hpa
     cipher: bytes
     owner: bool
     mac: int
 
 
-class BitFlipped(Event, kw_only=True, tag=True):
+class BitFlipped(Event, frozen=True, kw_only=True, tag=True):
     hpa: Hpa
     field: str
     bit: int
 
 
-class DimmDumped(Event, kw_only=True, tag=True):
+class DimmDumped(Event, frozen=True, kw_only=True, tag=True):
     """The machine lost power (keys and caches are gone) and the DIMM was read elsewhere."""
 
     hpa: Hpa
     data: bytes
 
 
-class CommandRefused(Event, kw_only=True, tag=True):
+class CommandRefused(Event, frozen=True, kw_only=True, tag=True):
     """The command has no meaning in the present state of the machine; nothing changed."""
 
     command: str
@@ -283,14 +283,14 @@ class CommandRefused(Event, kw_only=True, tag=True):
 # --- machine checks -----------------------------------------------------------------------------
 
 
-class UcnaLogged(Event, kw_only=True, tag=True):
+class UcnaLogged(Event, frozen=True, kw_only=True, tag=True):
     """The platform logged new poison (uncorrected, no action; may raise CMCI)."""
 
     hpa: Hpa
     rule: str
 
 
-class MachineCheckRaised(Event, kw_only=True, tag=True):
+class MachineCheckRaised(Event, frozen=True, kw_only=True, tag=True):
     """#MC: poison was consumed. ``context`` is the actor that consumed it."""
 
     context: str
@@ -301,7 +301,7 @@ class MachineCheckRaised(Event, kw_only=True, tag=True):
 # --- the TDX module -----------------------------------------------------------------------------
 
 
-class LeafReturned(Event, kw_only=True, tag=True):
+class LeafReturned(Event, frozen=True, kw_only=True, tag=True):
     """A SEAMCALL (``side`` host) or TDCALL (``side`` guest) completed."""
 
     side: str
@@ -317,32 +317,34 @@ class LeafReturned(Event, kw_only=True, tag=True):
     outputs: dict[str, int] = {}
 
 
-class SeamcallFailed(Event, kw_only=True, tag=True):
+class SeamcallFailed(Event, frozen=True, kw_only=True, tag=True):
     """SEAMCALL itself failed before any leaf ran: ``VMfailInvalid`` (no module, SEAM shut down) or
     ``#UD`` (no SEAM on this machine)."""
 
     how: str
+    why: str = ""
+    """What made SEAM shut down, where this is the moment at which it does."""
 
 
-class SystemStateChanged(Event, kw_only=True, tag=True):
+class SystemStateChanged(Event, frozen=True, kw_only=True, tag=True):
     before: str
     after: str
 
 
-class KeyConfigured(Event, kw_only=True, tag=True):
+class KeyConfigured(Event, frozen=True, kw_only=True, tag=True):
     """PCONFIG programmed a random key. Nobody but the memory-encryption engine ever holds it."""
 
     hkid: Hkid
     package: int
 
 
-class KotChanged(Event, kw_only=True, tag=True):
+class KotChanged(Event, frozen=True, kw_only=True, tag=True):
     hkid: Hkid
     before: str
     after: str
 
 
-class PamtChanged(Event, kw_only=True, tag=True):
+class PamtChanged(Event, frozen=True, kw_only=True, tag=True):
     hpa: Hpa
     before: str
     after: str
@@ -351,7 +353,7 @@ class PamtChanged(Event, kw_only=True, tag=True):
     size: int = 0
 
 
-class SeptEntryChanged(Event, kw_only=True, tag=True):
+class SeptEntryChanged(Event, frozen=True, kw_only=True, tag=True):
     td: str
     gpa: Gpa
     level: int
@@ -360,26 +362,26 @@ class SeptEntryChanged(Event, kw_only=True, tag=True):
     hpa: Hpa
 
 
-class LifecycleChanged(Event, kw_only=True, tag=True):
+class LifecycleChanged(Event, frozen=True, kw_only=True, tag=True):
     td: str
     before: str
     after: str
 
 
-class OpStateChanged(Event, kw_only=True, tag=True):
+class OpStateChanged(Event, frozen=True, kw_only=True, tag=True):
     td: str
     before: str
     after: str
 
 
-class VcpuStateChanged(Event, kw_only=True, tag=True):
+class VcpuStateChanged(Event, frozen=True, kw_only=True, tag=True):
     td: str
     vcpu: int
     before: str
     after: str
 
 
-class MeasurementExtended(Event, kw_only=True, tag=True):
+class MeasurementExtended(Event, frozen=True, kw_only=True, tag=True):
     """``register``: MRTD or RTMR0..3. ``what``: the 128-byte block's name; digest is set when final."""
 
     td: str
@@ -389,12 +391,12 @@ class MeasurementExtended(Event, kw_only=True, tag=True):
     digest: bytes = b""
 
 
-class TdEntered(Event, kw_only=True, tag=True):
+class TdEntered(Event, frozen=True, kw_only=True, tag=True):
     td: str
     vcpu: int
 
 
-class StateSaved(Event, kw_only=True, tag=True):
+class StateSaved(Event, frozen=True, kw_only=True, tag=True):
     """The module wrote the vCPU's state into its TDVPS pages, under the TD's key."""
 
     td: str
@@ -402,7 +404,7 @@ class StateSaved(Event, kw_only=True, tag=True):
     hpa: Hpa
 
 
-class RegistersScrubbed(Event, kw_only=True, tag=True):
+class RegistersScrubbed(Event, frozen=True, kw_only=True, tag=True):
     """What the host finds in the registers after the TD exit. GPRs in encoding order."""
 
     gprs: tuple[int, ...]
@@ -410,7 +412,7 @@ class RegistersScrubbed(Event, kw_only=True, tag=True):
     """Names of registers that carry something other than zero for the host."""
 
 
-class TdExited(Event, kw_only=True, tag=True):
+class TdExited(Event, frozen=True, kw_only=True, tag=True):
     td: str
     vcpu: int
     reason: int
@@ -420,16 +422,16 @@ class TdExited(Event, kw_only=True, tag=True):
     """RAX as TDH.VP.ENTER returns it."""
 
 
-class TdBecameFatal(Event, kw_only=True, tag=True):
+class TdBecameFatal(Event, frozen=True, kw_only=True, tag=True):
     td: str
     why: str
 
 
-class VmEntered(Event, kw_only=True, tag=True):
+class VmEntered(Event, frozen=True, kw_only=True, tag=True):
     vm: str
 
 
-class VmExited(Event, kw_only=True, tag=True):
+class VmExited(Event, frozen=True, kw_only=True, tag=True):
     """Legacy world: the guest stopped. Its general registers stay where they are, for the host."""
 
     vm: str
@@ -437,7 +439,7 @@ class VmExited(Event, kw_only=True, tag=True):
     why: str
 
 
-class VmConfigured(Event, kw_only=True, tag=True):
+class VmConfigured(Event, frozen=True, kw_only=True, tag=True):
     """Legacy world: the host created a VM or changed its EPT."""
 
     vm: str
@@ -448,11 +450,11 @@ class VmConfigured(Event, kw_only=True, tag=True):
 # --- inside a guest -----------------------------------------------------------------------------
 
 
-class InterruptArrived(Event, kw_only=True, tag=True):
+class InterruptArrived(Event, frozen=True, kw_only=True, tag=True):
     vector: int
 
 
-class ExceptionDelivered(Event, kw_only=True, tag=True):
+class ExceptionDelivered(Event, frozen=True, kw_only=True, tag=True):
     """A guest exception went to the guest's own handler, or (``why``) could not and escalated."""
 
     actor: str
@@ -463,7 +465,7 @@ class ExceptionDelivered(Event, kw_only=True, tag=True):
     why: str = ""
 
 
-class InstructionNotModelled(Event, kw_only=True, tag=True):
+class InstructionNotModelled(Event, frozen=True, kw_only=True, tag=True):
     """The bytes decode, but tdxviz does not model the instruction; the guest gets #UD."""
 
     actor: str
@@ -472,7 +474,7 @@ class InstructionNotModelled(Event, kw_only=True, tag=True):
     text: str
 
 
-class VeInjected(Event, kw_only=True, tag=True):
+class VeInjected(Event, frozen=True, kw_only=True, tag=True):
     """The module turned a guest action into #VE."""
 
     td: str
@@ -480,7 +482,7 @@ class VeInjected(Event, kw_only=True, tag=True):
     why: str
 
 
-class CpuidAnswered(Event, kw_only=True, tag=True):
+class CpuidAnswered(Event, frozen=True, kw_only=True, tag=True):
     actor: str
     leaf: int
     subleaf: int

@@ -74,5 +74,14 @@ class Refused(Architectural):
         self.reason = reason
 
 
+class Inconsistent(Architectural):
+    """The TDX module met something in its own structures that it never writes: somebody damaged
+    them where nothing checks integrity. The real module then shuts SEAM down on purpose."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class TdxvizError(Exception):
     """The author or learner slipped: the text says where, what, and what next."""

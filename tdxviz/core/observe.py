@@ -12,6 +12,7 @@ from tdxviz.core.units import LINE, Hkid, Hpa, line_of, page_of, with_keyid
 
 REASONS = {
     "plain": "nothing is encrypted in this world",
+    "cached": "from a copy in the cache; memory holds something else",
     "decrypted": "decrypted with the key of its own KeyID",
     "owned-zeros": "zeros: the line's TD-owner bit is 1",
     "stored-poison": "poisoned: whoever loads it takes a machine check",
@@ -115,15 +116,26 @@ def _read(machine: Machine, actor: str, hpa: Hpa, size: int, keyid: Hkid) -> See
 
 
 def _own_words(actor: str, rule: str, reason: str) -> str:
-    if rule == "decrypted" and actor.startswith("td-"):
+    if rule in ("decrypted", "cached") and actor.startswith("td-"):
         return "its own data, decrypted with its own key"
+    if rule == "cached" and actor.startswith("vm-"):
+        return "its own data, in plain text"
     if rule == "plain" and actor not in ("host", "device"):
         return "its own data, in plain text"
     return "plain text: nothing is encrypted in this world" if rule == "plain" else reason
 
 
 def _gravity(rule: str) -> int:
-    order = ("", "plain", "decrypted", "owned-zeros", "stored-poison", "mac-mismatch", "owner-mismatch")
+    order = (
+        "",
+        "plain",
+        "cached",
+        "decrypted",
+        "owned-zeros",
+        "stored-poison",
+        "mac-mismatch",
+        "owner-mismatch",
+    )
     return order.index(rule) if rule in order else 0
 
 
@@ -131,10 +143,11 @@ def line_as_read(machine: Machine, line: Hpa, keyid: Hkid) -> tuple[bytes, str]:
     """64 bytes as a read with ``keyid`` would get them (cache first), and the rule that decided."""
     p = machine.platform
     cached = p.cache.lines.get(with_keyid(line, keyid))
-    if cached is not None:
-        return cached.data, "plain" if machine.world == "legacy" else "decrypted"
     result: ReadResult = p.memctl.inspect(line, keyid)
-    return result.data, result.rule
+    if cached is None:
+        return result.data, result.rule
+    same = cached.data == result.data and not result.poison
+    return cached.data, result.rule if same else "cached"
 
 
 def _chips(machine: Machine, hpa: Hpa, size: int) -> Seen:

@@ -140,4 +140,7 @@ def _sentence(case: Case, found: ev.Evidence, outcome: OutcomeClass) -> str:
         )
     if outcome == "degraded-to-DoS":
         return "Secrets and data hold; the guest no longer runs."
-    return f"The attacker got {found.got_words}; the guest runs on undisturbed."
+    rest = (
+        "the machine was switched off" if found.availability == "ended" else "the guest runs on undisturbed"
+    )
+    return f"The attacker got {found.got_words}; {rest}."

@@ -10,6 +10,8 @@ SUCCESS = STATUS["TDX_SUCCESS"]
 ERROR = 1 << 63
 NON_RECOVERABLE = 1 << 62
 FATAL = 1 << 61
+TDMR_CLASS = 0x0A
+"""Class (bits 47:40) whose low half is the index of a TDMR, not an operand."""
 
 
 def with_operand(status: str, operand: str | None) -> int:
@@ -26,7 +28,9 @@ def name_of(rax: int) -> str:
 
 def operand_of(rax: int) -> str | None:
     """The operand that an error is about, by name; None for successes and TD exits."""
-    if not rax & ERROR or (not rax & 0xFFFF_FFFF and name_of(rax) != "TDX_OPERAND_INVALID"):
+    if not rax & ERROR or rax >> 40 & 0xFF == TDMR_CLASS:
+        return None
+    if not rax & 0xFFFF_FFFF and name_of(rax) != "TDX_OPERAND_INVALID":
         return None
     low = rax & 0xFFFF_FFFF
     return _OPERAND_NAMES.get(low, f"{low:#x}")

@@ -12,7 +12,7 @@ from tdxviz.core.guest import (
     ops_string,
     ops_system,
 )
-from tdxviz.core.guest.decoder import Instruction, OpKind, Register
+from tdxviz.core.guest.decoder import CodeSize, Instruction, OpKind, Register
 from tdxviz.core.guest.table import Build, Op
 
 BUILDERS: dict[str, Build] = (
@@ -24,6 +24,8 @@ CONTROL = range(Register.CR0, Register.CR15 + 1)
 SEGMENTS = range(Register.ES, Register.GS + 1)
 VECTOR = range(Register.XMM0, Register.ZMM31 + 1)
 DEBUG = range(Register.DR0, Register.TR7 + 1)
+NARROW_32 = {OpKind.MEMORY_SEG_SI, OpKind.MEMORY_ESDI, OpKind.MEMORY_SEG_DI}
+NARROW_64 = {OpKind.MEMORY_SEG_ESI, OpKind.MEMORY_ESEDI, OpKind.MEMORY_SEG_EDI}
 
 
 class Compiled:
@@ -61,6 +63,19 @@ def _builder(ins: Instruction) -> Build | None:
             return ops_system.mov_segment
         if any(r in SEGMENTS or r in DEBUG for r in registers):
             return None
-    if any(r in VECTOR for r in registers):
+    elif any(r in SEGMENTS for r in registers):  # PUSH FS and its like
+        return None
+    if any(r in VECTOR for r in registers) or _is_far(ins) or _narrow_string(ins):
         return None
     return BUILDERS.get(name)
+
+
+def _is_far(ins: Instruction) -> bool:
+    """Far calls, and far jumps through memory; the direct far jump is modelled."""
+    return ins.is_call_far or ins.is_call_far_indirect or ins.is_jmp_far_indirect
+
+
+def _narrow_string(ins: Instruction) -> bool:
+    """String instructions whose address size is not the mode's own."""
+    narrow = NARROW_64 if ins.code_size == CodeSize.CODE64 else NARROW_32
+    return any(ins.op_kind(n) in narrow for n in range(ins.op_count))

@@ -1,5 +1,7 @@
 """What a compiled instruction works on: a vCPU's registers and its way to memory."""
 
+from typing import Any
+
 from tdxviz.core.hw import path
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.path import Translation
@@ -8,13 +10,15 @@ from tdxviz.core.units import Gla
 
 
 class Context:
-    """Made anew for each run; holds no state of its own."""
+    """Made anew for each run; holds no state of its own but what the run remembers of its code."""
 
-    __slots__ = ("cpu", "ctx", "gprs", "lp", "p")
+    __slots__ = ("cpu", "ctx", "gprs", "known", "lp", "p")
 
     def __init__(self, p: Platform, lp: LogicalProcessor, ctx: Translation, cpu: CpuState) -> None:
         self.p, self.lp, self.ctx, self.cpu = p, lp, ctx, cpu
         self.gprs = cpu.gprs
+        self.known: dict[Gla, tuple[bytes, Any]] = {}
+        """RIP -> the line's bytes and the compiled instruction; another mode must clear it."""
 
     def load(self, gla: Gla, size: int) -> int:
         return int.from_bytes(path.load(self.p, self.lp, self.ctx, gla, size), "little")

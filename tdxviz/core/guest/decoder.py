@@ -6,6 +6,7 @@ dormant since 2024; keeping it behind this door makes it replaceable.
 
 from iced_x86 import (
     Code,
+    CodeSize,
     Decoder,
     DecoderError,
     Formatter,
@@ -17,7 +18,9 @@ from iced_x86 import (
     RegisterExt,
 )
 
-__all__ = ["Code", "Incomplete", "Instruction", "Mnemonic", "OpKind", "Register", "decode", "text"]
+__all__ = [
+    "Code", "CodeSize", "Incomplete", "Instruction", "Mnemonic", "OpKind", "Register", "decode", "text",
+]  # fmt: skip
 
 MNEMONICS = {value: name for name, value in vars(Mnemonic).items() if isinstance(value, int)}
 LONGEST = 15
@@ -56,7 +59,14 @@ def text(instruction: Instruction) -> str:
 
 def register_place(register: int) -> tuple[int, int, int]:
     """(number in encoding order, size in bytes, shift of the value inside the register)."""
-    size = RegisterExt.size(register)
+    size = RegisterExt.size(register)  # type: ignore[arg-type]  # because iced hands registers out as int
     if Register.AH <= register <= Register.BH:
         return register - Register.AH, 1, 8
-    return RegisterExt.number(register), size, 0
+    if Register.SPL <= register <= Register.R15L:  # iced counts AH..BH in between
+        return register - Register.SPL + 4, 1, 0
+    return RegisterExt.number(register), size, 0  # type: ignore[arg-type]  # as above
+
+
+def stack_width(instruction: Instruction) -> int:
+    """Bytes of a return address: 8 in 64-bit code, else 4."""
+    return 8 if instruction.code_size == CodeSize.CODE64 else 4

@@ -17,7 +17,8 @@ from tdxviz.core.units import LINE, U64, with_keyid
 
 UD, DF, GP, PF = 6, 8, 13, 14
 WITH_ERROR = {8, 10, 11, 12, 13, 14, 17, 21}
-CONTRIBUTORY = {0, 10, 11, 12, 13}
+CONTRIBUTORY = {0, 10, 11, 12, 13, 21}
+PAGE_FAULTS = {14, 20}
 TRAP_GATE, INTERRUPT_GATE = 0xF, 0xE
 IF, TF = 1 << 9, 1 << 8
 
@@ -32,7 +33,7 @@ def run(
         Architectural: an outcome to attend to; its ``executed`` says how many ran before it.
     """
     x = Context(p, lp, ctx, cpu)
-    known: dict[int, tuple[bytes, Compiled]] = {}
+    known = x.known
     tlb, lines, vpid = lp.tlb, p.cache.lines, ctx.vpid
     done = 0
     try:
@@ -41,7 +42,7 @@ def run(
             found = known.get(rip)
             if found is not None:
                 entry = tlb.lookup(vpid, rip)
-                if entry is None:
+                if entry is None or entry.perms[2] != "x":
                     found = None
                 else:
                     at = entry.hpa + (rip & 0xFFF)
@@ -136,11 +137,21 @@ def deliver(
         _delivered(x, vector, rip, error, why)
         if vector == DF:
             raise TripleFault from second
-        deliver(p, lp, ctx, cpu, DF, 0)
+        if doubles(vector, second.vector):
+            deliver(p, lp, ctx, cpu, DF, 0)
+        else:
+            deliver(p, lp, ctx, cpu, second.vector, second.error, second.cr2)
         return
     except (EptViolation, MachineCheck):
         raise
     _delivered(x, vector, rip, error, "")
+
+
+def doubles(first: int, second: int) -> bool:
+    """Whether a second exception makes a double fault or is handled in turn (SDM 3, table 7-5)."""
+    if first in PAGE_FAULTS:
+        return second in CONTRIBUTORY or second in PAGE_FAULTS
+    return first in CONTRIBUTORY and second in CONTRIBUTORY
 
 
 def _delivered(x: Context, vector: int, rip: int, error: int | None, why: str) -> None:

@@ -2,7 +2,7 @@
 
 from tdxviz.core.guest import flags as f
 from tdxviz.core.guest.context import Context
-from tdxviz.core.guest.decoder import Code, Instruction, OpKind
+from tdxviz.core.guest.decoder import Code, Instruction, OpKind, stack_width
 from tdxviz.core.guest.operands import Read, mask, reader
 from tdxviz.core.guest.ops_move import CONDITIONS
 from tdxviz.core.guest.table import Build, Op
@@ -34,7 +34,7 @@ def jmp(ins: Instruction) -> Op:
     if ins.op_kind(0) in NEAR:
         target = ins.near_branch_target
         return lambda x: target
-    return reader(ins, 0, 8)
+    return reader(ins, 0, stack_width(ins))
 
 
 def _far_jump(ins: Instruction) -> Op:
@@ -47,6 +47,7 @@ def _far_jump(ins: Instruction) -> Op:
         descriptor = x.load(cpu.gdt_base + (selector & ~7), 8)
         long_segment = bool(descriptor >> 53 & 1) and bool(cpu.efer >> 10 & 1)
         cpu.cs, cpu.bits = selector, 64 if long_segment else 32
+        x.known.clear()  # the same bytes may mean something else now
         return target
 
     return run
@@ -57,17 +58,17 @@ def _always(value: int) -> Read:
 
 
 def call(ins: Instruction) -> Op:
-    after = ins.next_ip
+    after, size = ins.next_ip, stack_width(ins)
     if ins.op_kind(0) in NEAR:
         fixed = ins.near_branch_target
         get = _always(fixed)
     else:
-        get = reader(ins, 0, 8)
+        get = reader(ins, 0, size)
 
     def run(x: Context) -> int:
         target = get(x)
-        top = x.gprs[RSP] - 8 & U64
-        x.store(top, 8, after)
+        top = x.gprs[RSP] - size & U64
+        x.store(top, size, after)
         x.gprs[RSP] = top
         return target
 
@@ -75,12 +76,12 @@ def call(ins: Instruction) -> Op:
 
 
 def ret(ins: Instruction) -> Op:
-    extra = ins.immediate(0) if ins.op_count else 0
+    extra, size = ins.immediate(0) if ins.op_count else 0, stack_width(ins)
 
     def run(x: Context) -> int:
         top = x.gprs[RSP]
-        target = x.load(top, 8)
-        x.gprs[RSP] = top + 8 + extra & U64
+        target = x.load(top, size)
+        x.gprs[RSP] = top + size + extra & U64
         return target
 
     return run

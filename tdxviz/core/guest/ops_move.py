@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tdxviz.core.guest import flags as f
 from tdxviz.core.guest.context import Context
-from tdxviz.core.guest.decoder import Instruction, OpKind
+from tdxviz.core.guest.decoder import Instruction, OpKind, stack_width
 from tdxviz.core.guest.operands import address, mask, reader, signed, writer
 from tdxviz.core.guest.table import Build, Op, operand_size
 from tdxviz.core.hw.cpu import RAX, RBP, RDX, RSP
@@ -91,10 +91,12 @@ def pop(ins: Instruction) -> Op:
 
 
 def leave(ins: Instruction) -> Op:
+    size = stack_width(ins)
+
     def run(x: Context) -> None:
         frame = x.gprs[RBP]
-        value = x.load(frame, 8)
-        x.gprs[RSP], x.gprs[RBP] = frame + 8 & U64, value
+        value = x.load(frame, size)
+        x.gprs[RSP], x.gprs[RBP] = frame + size & U64, value
 
     return run
 

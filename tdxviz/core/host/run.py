@@ -51,8 +51,9 @@ def resume(
 def _answer(events: tuple[Event, ...]) -> Recipe:
     """What the exit asks for. Other exits (interrupts, HLT) need nothing from this host."""
     for event in events:
-        entered = isinstance(event, LeafReturned) and event.name == "TDH.VP.ENTER"
-        if entered and event.status == exits.EPT_VIOLATION:
+        if not isinstance(event, LeafReturned) or event.name != "TDH.VP.ENTER":
+            continue
+        if event.status == exits.EPT_VIOLATION:
             yield from add_on_demand(event.outputs.get("R8", 0))
 
 

@@ -32,6 +32,9 @@ class Dram:
         return None if page is None else page[hpa % PAGE // LINE]
 
     def put(self, hpa: Hpa, line: Line) -> None:
+        """Beyond ``size`` there are no chips: a write there is lost."""
+        if not 0 <= hpa < self.size:
+            return
         base = hpa & -PAGE
         if base not in self._mine:
             self._pages[base] = list(self._pages.get(base) or [None] * LINES)

@@ -103,8 +103,9 @@ def _host_write(p: Platform, command: c.HostWrite) -> None:
     p.note(e.HostStored(lp=lp, hpa=hpa, keyid=keyid, data=data, how=command.how))
 
 
-def _partial_write(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
-    """Fewer than 64 bytes reach memory as such. TD-owned lines are poisoned by it (erratum)."""
+def _partial_write(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes, *, by_core: bool = True) -> None:
+    """Fewer than 64 bytes reach memory as such. TD-owned lines are poisoned by it (erratum). Where
+    poison lies already, a core takes a machine check; a device's bytes are lost and poison stays."""
     done = 0
     while done < len(data):
         at = hpa + done
@@ -117,10 +118,11 @@ def _partial_write(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
             p.memctl.poison(line, keyid)
         else:
             old = p.memctl.read_line(line, keyid)
-            if old.poison:
+            if old.poison and by_core:
                 raise MachineCheck(line, keyid)
-            merged = old.data[:start] + piece + old.data[start + len(piece) :]
-            p.memctl.write_line(line, keyid, merged)
+            if not old.poison:
+                merged = old.data[:start] + piece + old.data[start + len(piece) :]
+                p.memctl.write_line(line, keyid, merged)
         done += len(piece)
 
 
@@ -156,7 +158,7 @@ def _transfer(p: Platform, command: c.DmaRead | c.DmaWrite) -> None:
     elif isinstance(command, c.DmaRead):
         _dma_read(p, command, hpa, keyid)
     else:
-        _partial_write(p, hpa, keyid, command.data)
+        _partial_write(p, hpa, keyid, command.data, by_core=False)
         p.note(e.DmaStored(device=device, iova=iova, hpa=hpa, keyid=keyid, data=command.data))
 
 

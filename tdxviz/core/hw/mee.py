@@ -8,16 +8,34 @@ physical address as 16 bytes little endian, and the plain concatenation of the i
 Sources: AES-XTS, NIST SP 800-38E and IEEE 1619; tdx-architecture 1.2; attack catalogue R5, R6.
 """
 
-import hashlib
+from hashlib import sha3_256, sha256
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from tdxviz.core.units import LINE, PAGE, Hpa
 
 MAC_BITS = 28
+_MAC_MASK = (1 << MAC_BITS) - 1
 _FEEDBACK = 0x87
 _TOP = 1 << 127
 _ALL = (1 << 128) - 1
+_SPREAD = 1 | 1 << 129 | 1 << 258 | 1 << 387
+"""Times a tweak: block n of four holds the tweak shifted left by n, before reduction."""
+
+
+def _fix(top: int) -> int:
+    """What reduces such a product, by the tweak's top three bits: bits that left block n leave the
+    next block too, and come back into block n as their carry-less product with the feedback."""
+    fix = 0
+    for block in (1, 2, 3):
+        lost = top >> 3 - block
+        fix ^= lost << 128 * (block + 1)
+        for bit in range(block):
+            fix ^= (_FEEDBACK << bit) << 128 * block if lost >> bit & 1 else 0
+    return fix
+
+
+_FIX = tuple(_fix(top) for top in range(8))
 
 
 class Key:
@@ -30,28 +48,30 @@ class Key:
         self._encrypt = data.encryptor().update
         self._decrypt = data.decryptor().update
         self._tweak = Cipher(algorithms.AES(tweak_key), modes.ECB()).encryptor().update
-        self.fingerprint = hashlib.sha256(data_key + tweak_key).digest()[:8]
+        self.fingerprint = sha256(data_key + tweak_key).digest()[:8]
 
     def encrypted_tweak(self, hpa: Hpa) -> bytes:
         """The 16-byte tweak of the line's first block: the address under the tweak key."""
         return self._tweak(hpa.to_bytes(16, "little"))
 
     def encrypt(self, tweak: bytes, plain: bytes) -> bytes:
-        mask = _mask(tweak, len(plain))
-        inner = (int.from_bytes(plain, "little") ^ mask).to_bytes(len(plain), "little")
-        outer = int.from_bytes(self._encrypt(inner), "little") ^ mask
-        return outer.to_bytes(len(plain), "little")
+        size = len(plain)
+        mask = _mask(tweak, size)
+        inner = (int.from_bytes(plain, "little") ^ mask).to_bytes(size, "little")
+        return (int.from_bytes(self._encrypt(inner), "little") ^ mask).to_bytes(size, "little")
 
     def decrypt(self, tweak: bytes, cipher: bytes) -> bytes:
-        mask = _mask(tweak, len(cipher))
-        inner = (int.from_bytes(cipher, "little") ^ mask).to_bytes(len(cipher), "little")
-        outer = int.from_bytes(self._decrypt(inner), "little") ^ mask
-        return outer.to_bytes(len(cipher), "little")
+        size = len(cipher)
+        mask = _mask(tweak, size)
+        inner = (int.from_bytes(cipher, "little") ^ mask).to_bytes(size, "little")
+        return (int.from_bytes(self._decrypt(inner), "little") ^ mask).to_bytes(size, "little")
 
 
 def _mask(tweak: bytes, size: int) -> int:
     """The tweaks of all blocks side by side: each is the one before times x in GF(2^128)."""
     t = int.from_bytes(tweak, "little")
+    if size == LINE:
+        return t * _SPREAD ^ _FIX[t >> 125]
     mask = t
     for shift in range(128, size * 8, 128):
         t = t << 1 & _ALL ^ (_FEEDBACK if t & _TOP else 0)
@@ -72,7 +92,7 @@ def decrypt_line(key: Key, hpa: Hpa, cipher: bytes) -> bytes:
 def line_mac(mac_key: bytes, cipher: bytes, tweak: bytes, owner: bool) -> int:
     """28 bits over ciphertext, encrypted tweak and owner bit. No counter: no freshness."""
     text = mac_key + cipher + tweak + (b"\x01" if owner else b"\x00")
-    return int.from_bytes(hashlib.sha3_256(text).digest()[:4], "little") & (1 << MAC_BITS) - 1
+    return int.from_bytes(sha3_256(text).digest(), "little") & _MAC_MASK
 
 
 def page_lines(data: bytes) -> list[bytes]:

@@ -11,7 +11,7 @@ from tdxviz.core import events as e
 from tdxviz.core.hw.dram import Dram, Line
 from tdxviz.core.hw.keyids import KeyTable
 from tdxviz.core.hw.mee import line_mac
-from tdxviz.core.units import LINE, Hkid, Hpa, World, is_private
+from tdxviz.core.units import LINE, MAX_SHARED_KEYID, Hkid, Hpa, World, is_private
 
 ZEROS = bytes(LINE)
 
@@ -51,7 +51,7 @@ class MemoryController:
 
     def read_line(self, hpa: Hpa, keyid: Hkid) -> ReadResult:
         """Fetch, check and decrypt one line. A failed check stores poison and is logged (UCNA)."""
-        line = self.probe(hpa)
+        line = self.dram.line(hpa) or self.probe(hpa)
         if self.trace:
             self.note(
                 e.LineFetched(
@@ -73,26 +73,28 @@ class MemoryController:
 
     def _check(self, line: Line, hpa: Hpa, keyid: Hkid) -> ReadResult:
         """The table of tdx-architecture 1.4, row by row."""
-        if line.poison:
+        data, mac, owner, poison = line
+        if poison:
             return ReadResult(ZEROS, True, "stored-poison")
-        if self.world == "legacy":
-            return ReadResult(line.data, False, "plain")
+        world = self.world
+        if world == "legacy":
+            return ReadResult(data, False, "plain")
         key = self.keys.key(keyid)
-        if not is_private(keyid):
-            if line.owner:
+        if keyid <= MAX_SHARED_KEYID:
+            if owner:
                 return ReadResult(ZEROS, False, "owned-zeros")
             if key is None:
-                return ReadResult(line.data, False, "plain")
-            return ReadResult(key.decrypt(key.encrypted_tweak(hpa), line.data), False, "decrypted")
+                return ReadResult(data, False, "plain")
+            return ReadResult(key.decrypt(key.encrypted_tweak(hpa), data), False, "decrypted")
         if key is None:  # SEAM never uses an HKID before its key is configured
             return ReadResult(ZEROS, True, "owner-mismatch")
         tweak = key.encrypted_tweak(hpa)
-        expected = line_mac(self.mac_key, line.data, tweak, True) if self.world == "ci" else -1
-        if not line.owner:
+        expected = line_mac(self.mac_key, data, tweak, True) if world == "ci" else -1
+        if not owner:
             return ReadResult(ZEROS, True, "owner-mismatch", expected)
-        if self.world == "ci" and expected != line.mac:
+        if expected != mac and world == "ci":
             return ReadResult(ZEROS, True, "mac-mismatch", expected)
-        return ReadResult(key.decrypt(tweak, line.data), False, "decrypted", expected)
+        return ReadResult(key.decrypt(tweak, data), False, "decrypted", expected)
 
     def _poisoned(self, line: Line, hpa: Hpa, keyid: Hkid, result: ReadResult) -> None:
         fresh = not line.poison

@@ -13,7 +13,7 @@ from tdxviz.core.arch import sept
 from tdxviz.core.arch.leaves import Check, Leaf
 from tdxviz.core.arch.status import with_operand
 from tdxviz.core.arch.structures import MIN_TDCX
-from tdxviz.core.faults import Refused
+from tdxviz.core.faults import Inconsistent, Refused
 from tdxviz.core.hw import path
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx.module import Module, PamtEntry
@@ -57,6 +57,8 @@ class Call:
     regs: dict[str, int]
     outputs: dict[str, int] = field(default_factory=dict)
     passed: int = 0
+    detail: int = 0
+    """Low half of a status whose row names no operand (index of the TDMR that is wrong)."""
     held: dict[Hpa, str] = field(default_factory=dict)
 
     # --- checks ---------------------------------------------------------------------------
@@ -74,6 +76,8 @@ class Call:
         check = self.next_check()
         if not holds:
             value = with_operand(status or check.status, operand or check.operand)
+            if not (operand or check.operand):
+                value |= self.detail
             raise Refused(value, None, reason)
         self.passed += 1
 
@@ -87,12 +91,15 @@ class Call:
         assert entry is not None
         return entry
 
-    def lock(self, page: Hpa, how: str) -> None:
-        """The next check: the PAMT entry's lock, ``sh`` or ``ex``. Never waits."""
-        mine = self.held.get(page)
-        busy = mine is not None or (how == "ex" and page in self.m.running)
-        if mine == "sh" and how == "sh":
-            busy = False
+    def lock(self, page: Hpa, how: str, size: int = PAGE) -> None:
+        """The next check: the PAMT entry's lock, ``sh`` or ``ex``. Never waits. A lock on a page
+        is also a shared lock on the entries of the larger pages around it."""
+        taken = [at for at in self.held if page <= at < page + size]
+        running = [at for at in self.m.running if page <= at < page + size]
+        if how == "ex":
+            busy = bool(taken or running)
+        else:
+            busy = any(self.held[at] == "ex" for at in taken)
         self.require(not busy, f"the PAMT entry of {page:#x} is locked")
         self.held[page] = how
 
@@ -146,11 +153,25 @@ class Call:
         while True:
             address = table + (gpa >> 12 + 9 * now & 511) * 8
             value = int.from_bytes(path.read_physical(self.p, address, td.hkid, 8), "little")
+            place = SeptPlace(gpa, now, address, value)
+            if place.state == "CORRUPT":
+                raise Inconsistent(f"the Secure EPT entry at {address:#x} holds {value:#x}")
             if now == level:
-                return SeptPlace(gpa, now, address, value), True
+                return place, True
             if not value & RWX or value >> 7 & 1:
-                return SeptPlace(gpa, now, address, value), False
+                return place, False
             table, now = sept.frame(value), now - 1
+            if not td.owns(table, "PT_EPT"):
+                raise Inconsistent(f"{table:#x} is no Secure EPT page of this TD")
+
+    def mapped_page(self, td: Td, place: SeptPlace) -> Hpa:
+        """The private page that a leaf entry names."""
+        page = sept.frame(place.value)
+        entry = self.m.page(page)
+        good = td.owns(page, "PT_REG") and page % PAGE_SIZES[place.level] == 0
+        if not good or entry is None or entry.size != place.level:
+            raise Inconsistent(f"{page:#x} is mapped, but is no page of this TD")
+        return page
 
     def report_entry(self, place: SeptPlace) -> None:
         """On Secure EPT errors RCX returns the entry, RDX level and public state."""

@@ -6,11 +6,12 @@ from tdxviz.core import events as e
 from tdxviz.core.arch import status as s
 from tdxviz.core.arch.leaves import BY_NAME, SEAMCALL, Leaf
 from tdxviz.core.arch.registers import GPR_NAMES
-from tdxviz.core.faults import MachineCheck, Refused
+from tdxviz.core.faults import Refused
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx import entry, mem, mng, mr, sys_, vp
 from tdxviz.core.tdx.call import Call
 from tdxviz.core.tdx.module import Module
+from tdxviz.core.tdx.shutdown import guarded
 
 BODIES: dict[str, Callable[[Call], None]] = {
     "TDH.SYS.INIT": sys_.init,
@@ -70,15 +71,14 @@ def seamcall(p: Platform, m: Module, lp: int, regs: dict[str, int]) -> None:
         return
     assert row is not None
     call = Call(p, m, lp, row, regs)
-    try:
-        BODIES[name](call)
-    except Refused as no:
-        _finish(p, lp, rax, name, no.status, call.passed, no.reason, regs, call.outputs)
-    except MachineCheck as poison:
-        module_machine_check(p, m, lp, poison)
-    else:
-        if name != "TDH.VP.ENTER":  # it completes at the TD exit
-            _finish(p, lp, rax, name, s.SUCCESS, call.passed, "", regs, call.outputs)
+    with guarded(p, m, lp):
+        try:
+            BODIES[name](call)
+        except Refused as no:
+            _finish(p, lp, rax, name, no.status, call.passed, no.reason, regs, call.outputs)
+        else:
+            if name != "TDH.VP.ENTER":  # it completes at the TD exit
+                _finish(p, lp, rax, name, s.SUCCESS, call.passed, "", regs, call.outputs)
 
 
 def _dispatcher_refusal(m: Module, rax: int, row: Leaf | None) -> tuple[int, str] | None:
@@ -115,10 +115,3 @@ def _finish(
             reason=reason, inputs=inputs, outputs=outputs,
         )
     )  # fmt: skip
-
-
-def module_machine_check(p: Platform, m: Module, lp: int, poison: MachineCheck) -> None:
-    """Poison met in SEAM root mode: an unbreakable shutdown, TDX is disabled for good (R8)."""
-    m.dead = True
-    p.note(e.MachineCheckRaised(lp=lp, context="module", hpa=poison.hpa))
-    p.note(e.SeamcallFailed(lp=lp, how="VMfailInvalid"))

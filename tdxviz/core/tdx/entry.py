@@ -3,7 +3,7 @@
 Source: tdx-architecture 8.2, 8.3, 9.1, 9.3, 9.4.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tdxviz.core import events as e
 from tdxviz.core.arch import exits
@@ -11,15 +11,19 @@ from tdxviz.core.arch import registers as r
 from tdxviz.core.arch import state_table as st
 from tdxviz.core.arch import status as s
 from tdxviz.core.arch import structures as lay
+from tdxviz.core.arch.leaves import BY_NAME
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.platform import LogicalProcessor, Platform
 from tdxviz.core.tdx import vcpu_state
 from tdxviz.core.tdx.call import Call, quiet
-from tdxviz.core.tdx.module import Module
+from tdxviz.core.tdx.module import Current, Module
 from tdxviz.core.tdx.structs import Td, Vcpu
 from tdxviz.core.units import PAGE, Hpa
 
 HINT, RESUME_L1 = 1 << 52, 1 << 53
+NO_RBP_MOD = 4
+"""CONFIG_FLAGS: RBP never takes part in a TDVMCALL."""
+NON_ACCESSIBLE = "TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE"
 TDVPR_MASK = (1 << 52) - PAGE
 
 
@@ -65,16 +69,28 @@ def enter(call: Call) -> None:
     call.require(True, "the TSC went back")
     call.require(config.monitor_ok, "MISC_ENABLE.ENABLE_MONITOR_FSM is clear")
     call.require(True, "the TD epoch is locked")
+    call.require(True, "the Secure EPT is locked")
+    call.require(True, "a suspicious GPA is still not mapped")  # the zero-step filter records none
     # ---- all checks passed: nothing below can fail ----
     _associate(call, vcpu, lp)
     _join_epoch(call, vcpu, lp)
     lp.cpu = vcpu_state.restore(vcpu)
     if vps["LAST_TD_EXIT"] == st.LAST_TD_EXIT["TDVMCALL"]:
-        _take_answers(call, lp.cpu, vps["VMCALL_MASK"])
+        _take_answers(call, lp, vps["VMCALL_MASK"])
     lp.mode, lp.tdvpr, lp.last_tdvpr = "td", vcpu.tdvpr, vcpu.tdvpr
     for page in (vcpu.tdvpr, td.tdr_page):
         call.m.running[page] = call.m.running.get(page, 0) + 1
+    call.m.current[call.lp] = Current(
+        td.tdr_page, vcpu.tdvpr, td.actor, vcpu.index, td.hkid, td.sept_root,
+        vps["SHARED_EPTP"] & ~(PAGE - 1), vps["VCPU_EPOCH"],
+    )  # fmt: skip
     _vcpu_state(call.p, call.lp, vcpu, "ACTIVE")
+    if not vcpu_state.can_be_loaded(lp.cpu):
+        why = "the saved registers of the vCPU are no valid state"
+        refused = Exit(exits.INVALID_GUEST_STATE, why, "TDX_NON_RECOVERABLE_TD")
+        _leave_epoch(vcpu)
+        fatal_exit(call.p, call.m, call.lp, refused)
+        return
     call.note(e.TdEntered(lp=call.lp, td=td.actor, vcpu=vcpu.index))
 
 
@@ -102,11 +118,14 @@ def _flush(call: Call, td: Td, lp: LogicalProcessor, reason: str) -> None:
     call.note(e.TlbFlushed(lp=lp.id, vpid=vpid, count=count, reason=reason))
 
 
-def _take_answers(call: Call, cpu: CpuState, mask: int) -> None:
+def _take_answers(call: Call, lp: LogicalProcessor, mask: int) -> None:
     """After a TDVMCALL the host's values reach exactly the registers that the guest selected."""
+    cpu = lp.cpu
     for number, name in enumerate(r.GPR_NAMES):
         if mask >> number & 1:
             cpu.gprs[number] = call.regs.get(name.lower(), 0)
+        if mask >> 16 + number & 1:
+            cpu.xmm[number] = lp.xmm[number]
     cpu.gprs[r.RAX], cpu.gprs[r.RCX] = 0, mask
 
 
@@ -119,15 +138,22 @@ def _vcpu_state(p: Platform, lp: int, vcpu: Vcpu, state: str) -> None:
 
 
 def running_vcpu(p: Platform, m: Module, lp: int) -> Vcpu:
-    """The vCPU that is entered on a logical processor."""
-    tdvpr = p.lps[lp].tdvpr
-    entry = m.page(tdvpr)
-    assert entry is not None and entry.kind == "PT_TDVPR"
-    return Vcpu(Td(p, m, entry.owner), tdvpr)
+    """The vCPU that is entered on a logical processor, from its pages in memory."""
+    now = m.current[lp]
+    return Vcpu(Td(p, m, now.tdr), now.tdvpr)
+
+
+def is_fatal(p: Platform, m: Module, lp: int) -> bool:
+    """Whether another processor's machine check has killed the TD that runs here."""
+    with quiet(p):
+        return bool(Td(p, m, m.current[lp].tdr).tdr["FATAL"])
 
 
 def async_exit(p: Platform, m: Module, lp: int, exit_: Exit, *, state: str = "READY") -> None:
     """Save under the TD's key, scrub, hand the logical processor back to the host."""
+    if is_fatal(p, m, lp):
+        fatal_exit(p, m, lp, replace(exit_, status=NON_ACCESSIBLE))
+        return
     with quiet(p):
         vcpu = running_vcpu(p, m, lp)
         _save(p, vcpu, p.lps[lp], st.LAST_TD_EXIT["ASYNC_FAULT"])
@@ -137,33 +163,40 @@ def async_exit(p: Platform, m: Module, lp: int, exit_: Exit, *, state: str = "RE
             exit_.rcx, exit_.rdx, exit_.r8, exit_.r9,
         )  # fmt: skip
         _vcpu_state(p, lp, vcpu, state)
-        _release(p, m, lp, vcpu, host, exit_, leave_epoch=True)
+        _leave_epoch(vcpu)
+        _release(p, m, lp, host, [0] * 16, exit_)
 
 
 def vmcall_exit(p: Platform, m: Module, lp: int, length: int) -> None:
     """TDG.VP.VMCALL: only the registers that the guest selects reach the host."""
     with quiet(p):
-        cpu, vcpu = p.lps[lp].cpu, running_vcpu(p, m, lp)
-        mask = cpu.gprs[r.RCX] & 0xFFFF
+        processor, vcpu = p.lps[lp], running_vcpu(p, m, lp)
+        cpu, mask = processor.cpu, processor.cpu.gprs[r.RCX]
         cpu.rip += length
-        vcpu.vps["VMCALL_MASK"] = cpu.gprs[r.RCX]
+        vcpu.vps["VMCALL_MASK"] = mask
         host = [value if mask >> n & 1 else 0 for n, value in enumerate(cpu.gprs)]
-        host[r.RAX], host[r.RCX] = exits.TDCALL, cpu.gprs[r.RCX]
-        _save(p, vcpu, p.lps[lp], st.LAST_TD_EXIT["TDVMCALL"])
+        xmm = [value if mask >> 16 + n & 1 else 0 for n, value in enumerate(cpu.xmm)]
+        host[r.RAX], host[r.RCX] = exits.TDCALL, mask
+        own_rbp = bool(vcpu.td.tdcs["CONFIG_FLAGS"] & NO_RBP_MOD)
+        _save(p, vcpu, processor, st.LAST_TD_EXIT["TDVMCALL"])
         _vcpu_state(p, lp, vcpu, "READY")
         exit_ = Exit(exits.TDCALL, f"TDG.VP.VMCALL, sub-function {cpu.gprs[r.R11]:#x}")
-        _release(p, m, lp, vcpu, host, exit_, leave_epoch=True)
+        _leave_epoch(vcpu)
+        _release(p, m, lp, host, xmm, exit_, own_rbp=own_rbp)
 
 
 def fatal_exit(p: Platform, m: Module, lp: int, exit_: Exit) -> None:
-    """A machine check in TD context: no TD memory is touched, no state saved, the TD is dead."""
+    """The TD is dead: of its own memory nothing is touched, no state is saved; only the TDR, under
+    the global key, learns of it."""
     with quiet(p):
-        vcpu = running_vcpu(p, m, lp)
-        vcpu.td.tdr["FATAL"] = 1
-        p.note(e.TdBecameFatal(lp=lp, td=vcpu.td.actor, why=exit_.why))
+        now = m.current[lp]
+        tdr = Td(p, m, now.tdr).tdr
+        if not tdr["FATAL"]:
+            tdr["FATAL"] = 1
+            p.note(e.TdBecameFatal(lp=lp, td=now.actor, why=exit_.why))
         host = [0] * 16
         host[r.RAX] = s.STATUS[exit_.status] | exit_.reason
-        _release(p, m, lp, vcpu, host, exit_, leave_epoch=False)
+        _release(p, m, lp, host, [0] * 16, exit_)
 
 
 def _save(p: Platform, vcpu: Vcpu, lp: LogicalProcessor, last: int) -> None:
@@ -172,27 +205,36 @@ def _save(p: Platform, vcpu: Vcpu, lp: LogicalProcessor, last: int) -> None:
     p.note(e.StateSaved(lp=lp.id, td=vcpu.td.actor, vcpu=vcpu.index, hpa=vcpu.tdvpr))
 
 
+def _leave_epoch(vcpu: Vcpu) -> None:
+    vcpu.td.tdcs[f"REFCOUNT{vcpu.vps['VCPU_EPOCH'] & 1}"] -= 1
+
+
 def _release(
-    p: Platform, m: Module, lp: int, vcpu: Vcpu, host: list[int], exit_: Exit, *, leave_epoch: bool
+    p: Platform, m: Module, lp: int, host: list[int], xmm: list[int], exit_: Exit, *, own_rbp: bool = False
 ) -> None:
-    td, processor = vcpu.td, p.lps[lp]
-    if leave_epoch:
-        td.tdcs[f"REFCOUNT{vcpu.vps['VCPU_EPOCH'] & 1}"] -= 1
-    _unlock(m, vcpu.tdvpr)
-    _unlock(m, td.tdr_page)
-    host[r.RSP] = processor.gprs[r.RSP]
-    processor.gprs, processor.xmm, processor.cpu = host, [0] * 16, CpuState()
+    """Unlock, give the host its registers, tell what it found in them."""
+    now, processor = m.current.pop(lp), p.lps[lp]
+    _unlock(m, now.tdvpr)
+    _unlock(m, now.tdr)
+    kept = (r.RSP, r.RBP) if own_rbp else (r.RSP,)
+    for number in kept:
+        host[number] = processor.gprs[number]
+    processor.gprs, processor.xmm, processor.cpu = host, xmm, CpuState()
     processor.mode, processor.tdvpr = "host", 0
-    exposed = tuple(n for n, v in zip(r.GPR_NAMES, host, strict=True) if v and n != "RSP")
-    p.note(e.RegistersScrubbed(lp=lp, gprs=tuple(host), exposed=exposed))
+    found = {r.GPR_NAMES[n]: v for n, v in enumerate(host) if v and n not in kept}
+    vectors = tuple(f"XMM{n}" for n, value in enumerate(xmm) if value)
+    p.note(e.RegistersScrubbed(lp=lp, gprs=tuple(host), exposed=(*found, *vectors)))
     status = host[r.RAX]
-    index = vcpu.index if leave_epoch else 0
-    p.note(e.TdExited(lp=lp, td=td.actor, vcpu=index, reason=exit_.reason, why=exit_.why, status=status))
-    outputs = {n: v for n, v in zip(r.GPR_NAMES, host, strict=True) if v and n != "RSP"}
+    p.note(
+        e.TdExited(
+            lp=lp, td=now.actor, vcpu=now.vcpu, reason=exit_.reason, why=exit_.why, status=status
+        )
+    )  # fmt: skip
     p.note(
         e.LeafReturned(
-            lp=lp, side="host", leaf=0, name="TDH.VP.ENTER", status=status, passed=23,
-            reason=exit_.why, inputs={"RCX": vcpu.tdvpr}, outputs={"RAX": status, **outputs},
+            lp=lp, side="host", leaf=0, name="TDH.VP.ENTER", status=status,
+            passed=len(BY_NAME["TDH.VP.ENTER"].checks), reason=exit_.why, inputs={"RCX": now.tdvpr},
+            outputs={"RAX": status, **found},
         )
     )  # fmt: skip
 

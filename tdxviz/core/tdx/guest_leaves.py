@@ -23,6 +23,7 @@ from tdxviz.core.units import PAGE
 GP = 13
 MAY_PASS = 0xFFFF_FFFF & ~(1 << r.RAX | 1 << r.RCX | 1 << r.RSP)
 """Registers that a TDVMCALL mask may name."""
+LOW = 0xFFFF_FFFF
 EXTENDED_ACCEPT = 1
 
 
@@ -87,7 +88,7 @@ def vp_info(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     tdcs, vcpu = td.tdcs, entry.running_vcpu(call.p, call.m, call.lp)
     cpu.gprs[r.RCX] = GPA_WIDTH
     cpu.gprs[r.RDX] = tdcs["ATTRIBUTES"]
-    cpu.gprs[r.R8] = tdcs["NUM_VCPUS"] | tdcs["MAX_VCPUS"] << 32
+    cpu.gprs[r.R8] = tdcs["NUM_VCPUS"] & LOW | (tdcs["MAX_VCPUS"] & LOW) << 32
     cpu.gprs[r.R9] = vcpu.index
     cpu.gprs[r.R10], cpu.gprs[r.R11] = 1, 0
     return s.SUCCESS
@@ -95,8 +96,9 @@ def vp_info(call: Call, td: Td, cpu: CpuState, length: int) -> int:
 
 def vp_vmcall(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     mask = cpu.gprs[r.RCX]
-    allowed = not mask & ~MAY_PASS
-    call.require(allowed, f"RCX = {mask:#x} selects RAX, RCX, RSP or a reserved bit")
+    without_rbp = bool(td.tdcs["CONFIG_FLAGS"] & entry.NO_RBP_MOD)
+    allowed = not mask & ~MAY_PASS and not (without_rbp and mask >> r.RBP & 1)
+    call.require(allowed, f"RCX = {mask:#x} selects RAX, RCX, RSP (or RBP, if barred) or a reserved bit")
     # ---- all checks passed: nothing below can fail ----
     entry.vmcall_exit(call.p, call.m, call.lp, length)
     raise LeftGuest
@@ -120,16 +122,17 @@ def page_accept(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     if not sept.STATES[place.state].leaf and place.state not in ("FREE", "REMOVED"):
         status = s.STATUS["TDX_PAGE_SIZE_MISMATCH"] | place.level
         raise Refused(status, None, f"{gpa:#x} is mapped by smaller pages")
+    call.passed = 6
     if accessible:
         raise Refused(found, None, f"{gpa:#x} was accepted before")
     if place.state not in ("PENDING", "PENDING_EXPORTED_DIRTY"):
         _violation(call, place.level, place.state, gpa, level)
     call.passed = len(call.leaf.checks)
     # ---- all checks passed: nothing below can fail ----
-    page = sept.frame(place.value)
+    page = call.mapped_page(td, place)
     for at in range(page, page + PAGE_SIZES[level], PAGE):
         call.clear_page(at, td.hkid)
-    call.set_entry(td, place, "MAPPED", page)
+    call.set_entry(td, place, "MAPPED" if place.state == "PENDING" else "EXPORTED_DIRTY", page)
     return s.SUCCESS
 
 

@@ -6,12 +6,13 @@ Source: tdx-architecture 7.5, 9.5, 9.6, 10.1, 11.
 from tdxviz.core import events as e
 from tdxviz.core.arch import exits
 from tdxviz.core.arch import registers as r
-from tdxviz.core.faults import EptViolation, GuestFault, Intercept, MachineCheck
+from tdxviz.core.faults import EptViolation, GuestFault, Inconsistent, Intercept, MachineCheck
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx import entry, guest_leaves
 from tdxviz.core.tdx.call import quiet
 from tdxviz.core.tdx.module import Module
+from tdxviz.core.tdx.shutdown import guarded
 from tdxviz.core.units import PAGE
 
 UD, DF, GP, VE = 6, 8, 13, 20
@@ -19,10 +20,9 @@ PENDING_EPT_VIOLATION = 6
 SHARED_BIT = 47
 INTERRUPTION_VALID = 1 << 31
 
-VE_REASONS = {
-    "HLT": exits.HLT, "INVD": exits.INVD, "VMCALL": exits.VMCALL, "WBINVD": exits.WBINVD,
-    "IN": exits.IO, "OUT": exits.IO, "INS": exits.IO, "OUTS": exits.IO, "RDMSR": exits.RDMSR,
-    "WRMSR": exits.WRMSR, "MWAIT": exits.MWAIT, "MONITOR": exits.MONITOR,
+VE_INSTRUCTIONS = {
+    "HLT", "INVD", "VMCALL", "WBINVD", "IN", "OUT", "INS", "OUTS", "RDMSR", "WRMSR", "MWAIT",
+    "MONITOR", "PCONFIG",
 }  # fmt: skip
 GENERAL_PROTECTION = {"RDPMC", "ENQCMD"}
 
@@ -40,26 +40,41 @@ CPUID: dict[int, tuple[int, int, int, int]] = {
 
 
 def translation(p: Platform, m: Module, lp: int) -> Translation:
-    """How the TD on this logical processor translates."""
-    with quiet(p):
-        vcpu = entry.running_vcpu(p, m, lp)
-        td, hkid = vcpu.td, vcpu.td.hkid
-        return Translation(
-            actor=td.actor, vpid=entry.vpid_of(hkid), hkid=hkid, sept_root=td.sept_root,
-            ept_root=vcpu.vps["SHARED_EPTP"] & ~(PAGE - 1), gpaw_shared_bit=SHARED_BIT,
-            cpu=p.lps[lp].cpu, epoch=vcpu.vps["VCPU_EPOCH"], walk_sept=True,
-        )  # fmt: skip
+    """How the TD on this logical processor translates; no memory is read for it."""
+    now = m.current[lp]
+    return Translation(
+        actor=now.actor, vpid=entry.vpid_of(now.hkid), hkid=now.hkid, sept_root=now.sept_root,
+        ept_root=now.shared_ept, gpaw_shared_bit=SHARED_BIT, cpu=p.lps[lp].cpu, epoch=now.epoch,
+        walk_sept=True,
+    )  # fmt: skip
 
 
 def guest_intercept(p: Platform, m: Module, lp: int, outcome: Intercept) -> GuestFault | None:
     """The instruction table. A returned fault is delivered to the guest."""
+    with guarded(p, m, lp):
+        reason = exits.OF_INSTRUCTION.get(outcome.name, 0)
+        if _fatal_already(p, m, lp, reason, outcome.name):
+            return None
+        return _intercept(p, m, lp, outcome)
+    return None
+
+
+def _fatal_already(p: Platform, m: Module, lp: int, reason: int, why: str) -> bool:
+    """Every exit of a vCPU whose TD is fatal ends its run, whatever the exit was for."""
+    fatal = entry.is_fatal(p, m, lp)
+    if fatal:
+        entry.fatal_exit(p, m, lp, entry.Exit(reason, f"{why}, but the TD is fatal", entry.NON_ACCESSIBLE))
+    return fatal
+
+
+def _intercept(p: Platform, m: Module, lp: int, outcome: Intercept) -> GuestFault | None:
     name = outcome.name
     if name == "TDCALL":
         return guest_leaves.tdcall(p, m, lp, outcome.length)
     if name == "CPUID":
         return _cpuid(p, m, lp, outcome.length)
-    if name in VE_REASONS:
-        return _virtualisation_exception(p, m, lp, VE_REASONS[name], name, outcome.length)
+    if name in VE_INSTRUCTIONS:
+        return _virtualisation_exception(p, m, lp, exits.OF_INSTRUCTION[name], name, outcome.length)
     return GuestFault(GP, 0) if name in GENERAL_PROTECTION else GuestFault(UD)
 
 
@@ -72,15 +87,15 @@ def _cpuid(p: Platform, m: Module, lp: int, length: int) -> GuestFault | None:
     for register, value in zip((r.RAX, r.RBX, r.RCX, r.RDX), answer, strict=True):
         cpu.gprs[register] = value
     cpu.rip += length
-    with quiet(p):
-        actor = entry.running_vcpu(p, m, lp).td.actor
+    actor = m.current[lp].actor
     p.note(e.CpuidAnswered(lp=lp, actor=actor, leaf=leaf, subleaf=subleaf, by="module"))
     return None
 
 
 def _virtualisation_exception(
-    p: Platform, m: Module, lp: int, reason: int, why: str, length: int, gpa: int = 0, gla: int = 0
-) -> GuestFault:
+    p: Platform, m: Module, lp: int, reason: int, why: str, length: int, gpa: int = 0, gla: int = 0,
+    qualification: int = 0,
+) -> GuestFault:  # fmt: skip
     """Fill the #VE information; #DF if the guest has not read the last one."""
     with quiet(p):
         vcpu = entry.running_vcpu(p, m, lp)
@@ -88,7 +103,7 @@ def _virtualisation_exception(
         if vps["VE_VALID"]:
             return GuestFault(DF, 0)
         vps["VE_EXIT_REASON"], vps["VE_LENGTH"] = reason, length
-        vps["VE_GPA"], vps["VE_GLA"] = gpa, gla
+        vps["VE_GPA"], vps["VE_GLA"], vps["VE_QUALIFICATION"] = gpa, gla, qualification
         vps["VE_VALID"] = 0xFFFF_FFFF
         p.note(e.VeInjected(lp=lp, td=vcpu.td.actor, reason=reason, why=why))
     return GuestFault(VE)
@@ -96,18 +111,28 @@ def _virtualisation_exception(
 
 def guest_ept_violation(p: Platform, m: Module, lp: int, outcome: EptViolation) -> GuestFault | None:
     """#VE for a pending page if the TD wants it, else a TD exit that tells only the page."""
+    with guarded(p, m, lp):
+        if _fatal_already(p, m, lp, exits.EPT_VIOLATION, f"{outcome.access} of {outcome.gpa:#x}"):
+            return None
+        return _ept_violation(p, m, lp, outcome)
+    return None
+
+
+def _ept_violation(p: Platform, m: Module, lp: int, outcome: EptViolation) -> GuestFault | None:
+    if outcome.state == "CORRUPT":
+        raise Inconsistent(f"the Secure EPT entry for {outcome.gpa:#x} is in no state that exists")
     with quiet(p):
-        td = entry.running_vcpu(p, m, lp).td
-        hidden = td.tdcs["TD_CTLS"] & 1
-        missing_shared = outcome.state == "NOT PRESENT"
+        hidden = entry.running_vcpu(p, m, lp).td.tdcs["TD_CTLS"] & 1
+    access = {"load": 1, "store": 2, "fetch": 4}[outcome.access]
     pending = outcome.state in ("PENDING", "PENDING_EXPORTED_DIRTY")
-    if (pending and not hidden) or missing_shared:
+    if (pending and not hidden) or outcome.state == "NOT PRESENT":
         why = f"{outcome.access} of {outcome.gpa:#x}, {outcome.state}"
-        return _virtualisation_exception(p, m, lp, exits.EPT_VIOLATION, why, 0, outcome.gpa, outcome.gla or 0)
+        return _virtualisation_exception(
+            p, m, lp, exits.EPT_VIOLATION, why, 0, outcome.gpa, outcome.gla or 0, access
+        )
     if outcome.state == "MISCONFIGURED":
         exit_ = entry.Exit(exits.EPT_MISCONFIGURATION, "the shared EPT is misconfigured", r8=0)
     else:
-        access = {"load": 1, "store": 2, "fetch": 4}[outcome.access]
         exit_ = entry.Exit(
             exits.EPT_VIOLATION, f"{outcome.access} of {outcome.gpa:#x}, entry {outcome.state}",
             rcx=access, rdx=PENDING_EPT_VIOLATION if pending else 0, r8=outcome.gpa & ~(PAGE - 1),
@@ -118,21 +143,22 @@ def guest_ept_violation(p: Platform, m: Module, lp: int, outcome: EptViolation) 
 
 def guest_machine_check(p: Platform, m: Module, lp: int, outcome: MachineCheck) -> None:
     """Local #MC in TD context: it goes to the module, never to the TD's own handler."""
-    with quiet(p):
-        actor = entry.running_vcpu(p, m, lp).td.actor
     rip = p.lps[lp].cpu.rip
-    p.note(e.MachineCheckRaised(lp=lp, context=actor, hpa=outcome.hpa, rip=rip))
+    p.note(e.MachineCheckRaised(lp=lp, context=m.current[lp].actor, hpa=outcome.hpa, rip=rip))
     why = f"machine check: poison at {outcome.hpa:#x}"
-    entry.fatal_exit(p, m, lp, entry.Exit(0, why, "TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE"))
+    with guarded(p, m, lp):
+        entry.fatal_exit(p, m, lp, entry.Exit(0, why, entry.NON_ACCESSIBLE))
 
 
 def guest_interrupt(p: Platform, m: Module, lp: int, vector: int) -> None:
     """External interrupts always exit; the vector is told in R9."""
     why = f"external interrupt {vector:#x}"
     exit_ = entry.Exit(exits.EXTERNAL_INTERRUPT, why, r9=INTERRUPTION_VALID | vector)
-    entry.async_exit(p, m, lp, exit_)
+    with guarded(p, m, lp):
+        entry.async_exit(p, m, lp, exit_)
 
 
 def guest_triple_fault(p: Platform, m: Module, lp: int) -> None:
     exit_ = entry.Exit(exits.TRIPLE_FAULT, "triple fault", "TDX_NON_RECOVERABLE_VCPU")
-    entry.async_exit(p, m, lp, exit_, state="DISABLED")
+    with guarded(p, m, lp):
+        entry.async_exit(p, m, lp, exit_, state="DISABLED")

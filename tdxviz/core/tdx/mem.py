@@ -86,15 +86,19 @@ def page_aug(call: Call) -> None:
     place = sept_operand(call, td, 0, 1, ("FREE", "REMOVED"))
     page = call.regs["r8"]
     step = PAGE_SIZES[place.level]
-    entry = call.page_address("R8", page + (1 if page % step else 0))
-    call.lock(page, "ex")
+    call.page_address("R8", page + (1 if page % step else 0))  # aligned to the size of the mapping
+    call.lock(page, "ex", step)
     pages = range(page, page + step, PAGE)
-    taken = next((n for n in pages if n in call.m.pamt or call.m.page(n) is None), None)
-    free = entry.kind == "PT_NDA" and taken is None
-    call.require(free, f"{page if taken is None else taken:#x} is not a free page")
+    taken = next((n for n in pages if not _is_free(call, n)), None)
+    call.require(taken is None, f"{taken or 0:#x} is not a free page")
     # ---- all checks passed: nothing below can fail ----
     call.set_entry(td, place, "PENDING", page)
     td.add_children(step // PAGE)
     call.give_page(page, "PT_REG", td.tdr_page, size=place.level)
     for other in pages[1:]:
         call.m.set_page(other, call.m.pamt[page])
+
+
+def _is_free(call: Call, page: int) -> bool:
+    entry = call.m.page(page)
+    return entry is not None and entry.kind == "PT_NDA"

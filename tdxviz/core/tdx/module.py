@@ -54,6 +54,20 @@ class PlatformConfig(NamedTuple):
     pconfig_free: bool = True
 
 
+class Current(NamedTuple):
+    """The vCPU that a logical processor runs. Its VMCS is current there, so the processor holds
+    this; nothing of it is read from memory until the TD exit."""
+
+    tdr: Hpa
+    tdvpr: Hpa
+    actor: str
+    vcpu: int
+    hkid: Hkid
+    sept_root: Hpa
+    shared_ept: Hpa
+    epoch: int
+
+
 @dataclass(slots=True)
 class Module:
     sys_state: str = "SYSINIT_PENDING"
@@ -73,6 +87,8 @@ class Module:
     """PAMT locks held shared from TDH.VP.ENTER to TD exit: page -> count."""
     mrtd: dict[Hpa, "hashlib._Hash"] = field(default_factory=dict)
     """TDR page -> SHA-384 under construction."""
+    current: dict[int, Current] = field(default_factory=dict)
+    """Logical processor -> the vCPU that it runs."""
     dead: bool = False
     """SEAM was shut down by a machine check in the module: every SEAMCALL fails from now on."""
 
@@ -103,7 +119,8 @@ class Module:
         return Module(
             self.sys_state, self.config, self.lps_initialised, self.tdmrs, self.global_hkid,
             self.key_packages, self.kot.copy(), self.pamt.copy(), self.actors.copy(),
-            self.running.copy(), {tdr: h.copy() for tdr, h in self.mrtd.items()}, self.dead,
+            self.running.copy(), {tdr: h.copy() for tdr, h in self.mrtd.items()},
+            self.current.copy(), self.dead,
         )  # fmt: skip
 
     def digest(self, h: "hashlib._Hash") -> None:
@@ -111,6 +128,7 @@ class Module:
             self.sys_state, self.config, sorted(self.lps_initialised), self.tdmrs,
             self.global_hkid, sorted(self.key_packages), sorted(self.kot.items()),
             sorted(self.pamt.items()), sorted(self.actors.items()), sorted(self.running.items()),
-            [(tdr, m.hexdigest()) for tdr, m in sorted(self.mrtd.items())], self.dead,
+            [(tdr, m.hexdigest()) for tdr, m in sorted(self.mrtd.items())],
+            sorted(self.current.items()), self.dead,
         )  # fmt: skip
         h.update(repr(state).encode())

@@ -24,7 +24,7 @@ def extend(call: Call) -> None:
     call.require(present, f"nothing is mapped at {gpa:#x}")
     call.require(place.state == "MAPPED", f"the entry is {place.state}")
     # ---- all checks passed: nothing below can fail ----
-    page = sept.frame(place.value)
+    page = call.mapped_page(td, place)
     content = path.read_physical(call.p, page + gpa % 4096, td.hkid, CHUNK)
     measurement.content_extended(call, td, gpa, content)
 

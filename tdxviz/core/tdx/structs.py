@@ -1,7 +1,12 @@
-"""Control structures in memory: every field is read and written in an encrypted page of DRAM."""
+"""Control structures in memory: every field is read and written in an encrypted page of DRAM.
+
+What comes back from memory is believed only as far as the PAMT and the Key Ownership Table confirm
+it: a page that the PAMT does not give to the TD, or a state that does not exist, is Inconsistent.
+"""
 
 from tdxviz.core.arch import state_table as st
 from tdxviz.core.arch import structures as s
+from tdxviz.core.faults import Inconsistent
 from tdxviz.core.hw import path
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx.module import Module
@@ -12,28 +17,64 @@ _OP = {v: k for k, v in st.OP_STATES.items()}
 _VCPU = {v: k for k, v in st.VCPU_STATES.items()}
 
 
-class Fields:
-    """Fields of one structure. Reads may raise MachineCheck: somebody damaged the page."""
+IN_USE = ("HKID_ASSIGNED", "HKID_FLUSHED")
 
-    def __init__(self, p: Platform, hkid: Hkid, pages: tuple[Hpa, ...], layout: s.Layout) -> None:
+
+def known(table: dict[int, str], value: int, what: str) -> str:
+    """Name of a stored state. Raises Inconsistent."""
+    if value not in table:
+        raise Inconsistent(f"{what} holds {value:#x}, which is no state")
+    return table[value]
+
+
+class Fields:
+    """Fields of one structure, which begins in a page that the caller knows and goes on in
+    PT_TDCX pages of ``owner``.
+
+    Raises:
+        MachineCheck: somebody damaged the page, and it shows.
+        Inconsistent: somebody damaged it, and it shows only in what it says.
+    """
+
+    def __init__(
+        self, p: Platform, hkid: Hkid, pages: tuple[Hpa, ...], layout: s.Layout, m: Module, owner: Hpa,
+        known_pages: int = 1,
+    ) -> None:  # fmt: skip
         self.p = p
         self.hkid = hkid
         self.pages = pages
         self.layout = layout
+        self.m = m
+        self.owner = owner
+        self.known_pages = known_pages
 
     def __getitem__(self, name: str) -> int:
         return int.from_bytes(self.raw(name), "little")
 
     def __setitem__(self, name: str, value: int) -> None:
-        self.put(name, value.to_bytes(self.layout[name][2], "little"))
+        size = self.layout[name][2]
+        if not 0 <= value < 1 << 8 * size:
+            raise Inconsistent(f"{name} would become {value:#x}")
+        self.put(name, value.to_bytes(size, "little"))
 
     def raw(self, name: str) -> bytes:
-        page, offset, size = self.layout[name]
-        return path.read_physical(self.p, self.pages[page] + offset, self.hkid, size)
+        at, size = self._place(name)
+        return path.read_physical(self.p, at, self.hkid, size)
 
     def put(self, name: str, data: bytes) -> None:
-        page, offset, _ = self.layout[name]
-        path.write_physical(self.p, self.pages[page] + offset, self.hkid, data)
+        path.write_physical(self.p, self._place(name)[0], self.hkid, data)
+
+    def _place(self, name: str) -> tuple[Hpa, int]:
+        """Address and size of a field, in a page that is really the structure's."""
+        page, offset, size = self.layout[name]
+        if page >= len(self.pages):
+            raise Inconsistent(f"{name} lies in page {page} of a structure of {len(self.pages)} pages")
+        at = self.pages[page]
+        if page >= self.known_pages:
+            entry = self.m.page(at)
+            if entry is None or (entry.kind, entry.owner) != ("PT_TDCX", self.owner):
+                raise Inconsistent(f"{at:#x} is no TDCX page of this TD")
+        return at + offset, size
 
 
 class Td:
@@ -41,7 +82,7 @@ class Td:
 
     def __init__(self, p: Platform, m: Module, tdr: Hpa) -> None:
         self.p, self.m, self.tdr_page = p, m, tdr
-        self.tdr = Fields(p, m.global_hkid, (tdr,), s.TDR)
+        self.tdr = Fields(p, m.global_hkid, (tdr,), s.TDR, m, tdr)
 
     @property
     def actor(self) -> str:
@@ -49,27 +90,42 @@ class Td:
 
     @property
     def hkid(self) -> Hkid:
-        return self.tdr["HKID"]
+        hkid = self.tdr["HKID"]
+        entry = self.m.kot.get(hkid)
+        if entry is None or entry.state not in IN_USE:
+            raise Inconsistent(f"TDR.HKID holds {hkid:#x}, which no TD has")
+        return hkid
 
     @property
     def lifecycle(self) -> str:
-        return _LIFECYCLE[self.tdr["LIFECYCLE_STATE"]]
+        return known(_LIFECYCLE, self.tdr["LIFECYCLE_STATE"], "TDR.LIFECYCLE_STATE")
 
     @property
     def tdcx(self) -> tuple[Hpa, ...]:
-        return tuple(self.tdr[f"TDCX_PA{n}"] for n in range(self.tdr["NUM_TDCX"]))
+        count = self.tdr["NUM_TDCX"]
+        if count > s.MAX_TDCX:
+            raise Inconsistent(f"TDR.NUM_TDCX holds {count:#x}")
+        return tuple(self.tdr[f"TDCX_PA{n}"] for n in range(count))
 
     @property
     def tdcs(self) -> Fields:
-        return Fields(self.p, self.hkid, self.tdcx, s.TDCS)
+        return Fields(self.p, self.hkid, self.tdcx, s.TDCS, self.m, self.tdr_page, known_pages=0)
 
     @property
     def op_state(self) -> str:
-        return _OP[self.tdcs["OP_STATE"]]
+        return known(_OP, self.tdcs["OP_STATE"], "TDCS.OP_STATE")
 
     @property
     def sept_root(self) -> Hpa:
-        return self.tdr[f"TDCX_PA{s.SEPT_ROOT_INDEX}"]
+        root = self.tdr[f"TDCX_PA{s.SEPT_ROOT_INDEX}"]
+        if not self.owns(root, "PT_TDCX"):
+            raise Inconsistent(f"the Secure EPT root {root:#x} is no TDCX page of this TD")
+        return root
+
+    def owns(self, page: Hpa, kind: str) -> bool:
+        """Whether the PAMT gives the page to this TD in that role."""
+        entry = self.m.page(page)
+        return entry is not None and (entry.kind, entry.owner) == (kind, self.tdr_page)
 
     def add_children(self, count: int) -> None:
         self.tdr["CHLDCNT"] += count
@@ -80,15 +136,17 @@ class Vcpu:
 
     def __init__(self, td: Td, tdvpr: Hpa) -> None:
         self.td, self.tdvpr = td, tdvpr
-        first = Fields(td.p, td.hkid, (tdvpr,), s.TDVPS)
+        first = Fields(td.p, td.hkid, (tdvpr,), s.TDVPS, td.m, td.tdr_page)
         count = first["NUM_TDVPS"]
+        if count > s.MAX_TDVPS:
+            raise Inconsistent(f"TDVPS.NUM_TDVPS holds {count:#x}")
         pages = (tdvpr, *(first[f"TDVPS_PA{n}"] for n in range(1, count)))
-        self.vps = Fields(td.p, td.hkid, pages, s.TDVPS)
+        self.vps = Fields(td.p, td.hkid, pages, s.TDVPS, td.m, td.tdr_page)
         self.count = max(count, 1)
 
     @property
     def state(self) -> str:
-        return _VCPU[self.vps["VCPU_STATE"]]
+        return known(_VCPU, self.vps["VCPU_STATE"], "TDVPS.VCPU_STATE")
 
     @state.setter
     def state(self, name: str) -> None:

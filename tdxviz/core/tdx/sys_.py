@@ -22,9 +22,10 @@ def init(call: Call) -> None:
     call.require(call.regs["rcx"] == 0, "RCX has reserved bits set")
     call.require(m.sys_state == "SYSINIT_PENDING", f"the module is {m.sys_state}")
     call.require(config.feature_msrs_ok, "a feature MSR has a value that TDX does not accept")
+    limited = config.cpuid_ok and config.boot_nt4
     call.require(
         config.cpuid_ok and not config.boot_nt4, "CPUID is not what TDX needs",
-        status="TDX_INCORRECT_CPUID_VALUE",
+        status="TDX_LIMIT_CPUID_MAXVAL_SET" if limited else "TDX_INCORRECT_CPUID_VALUE",
     )  # fmt: skip
     call.require(config.highest_private_hkid < 2048, "too many KeyIDs are activated")
     call.require(bool(config.cmrs), "firmware reported no convertible memory")
@@ -60,13 +61,14 @@ def config(call: Call) -> None:
     hkid = regs["r8"]
     private = hkid <= m.config.highest_private_hkid and is_private(hkid)
     call.require(private, f"R8 = {hkid:#x} is not a private HKID")
-    m.kot[hkid] = KotEntry("HKID_RESERVED")  # reserved before the list is checked, and kept
-    call.note(e.KotChanged(lp=call.lp, hkid=hkid, before="HKID_FREE", after="HKID_RESERVED"))
+    if m.kot[hkid].state != "HKID_RESERVED":  # reserved before the list is checked, and kept
+        call.note(e.KotChanged(lp=call.lp, hkid=hkid, before=m.kot[hkid].state, after="HKID_RESERVED"))
+        m.kot[hkid] = KotEntry("HKID_RESERVED")
     tdmrs: list[Tdmr] = []
     pointers = call.read_shared(regs["rcx"], 8 * regs["rdx"])
     first = call.passed
     for number in range(regs["rdx"]):
-        call.passed = first
+        call.passed, call.detail = first, number
         pointer = int.from_bytes(pointers[number * 8 : number * 8 + 8], "little")
         tdmrs.append(parse_tdmr(call, pointer, tdmrs))
     # ---- all checks passed: nothing below can fail ----

@@ -24,6 +24,11 @@ def save(vcpu: Vcpu, cpu: CpuState) -> None:
         vps[f"XMM{number}"] = value
 
 
+def can_be_loaded(cpu: CpuState) -> bool:
+    """Whether the processor accepts this state at VM entry; damaged pages may hold anything."""
+    return cpu.bits in (32, 64) and cpu.cpl in range(4)
+
+
 def restore(vcpu: Vcpu) -> CpuState:
     """Read them back. Raises MachineCheck if somebody damaged a page."""
     vps, cpu = vcpu.vps, CpuState()

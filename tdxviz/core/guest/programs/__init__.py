@@ -26,7 +26,7 @@ class Program:
 @cache
 def load(name: str) -> Program:
     """A program shipped with the package. Raises FileNotFoundError for an unknown name."""
-    raw = json.loads(files(__package__).joinpath(f"{name}.json").read_text("utf-8"))
+    raw = json.loads(files("tdxviz.core.guest.programs").joinpath(f"{name}.json").read_text("utf-8"))
     return Program(
         name,
         {int(gpa, 16): bytes.fromhex("".join(rows)) for gpa, rows in raw["pages"].items()},

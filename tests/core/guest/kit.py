@@ -1,0 +1,47 @@
+"""A small guest in 64-bit mode without paging, and bytes of instructions."""
+
+from tdxviz.core import events as e
+from tdxviz.core.guest import execute
+from tdxviz.core.guest.context import Context
+from tdxviz.core.hw import path
+from tdxviz.core.hw.cpu import CpuState
+from tests.core.hw.kit import BASE, PAGES, flat
+
+__all__ = ["BASE", "CODE", "DATA", "IDT", "PAGES", "STACK", "Guest"]
+
+CODE, DATA, STACK, IDT = BASE, BASE + 0x2000, BASE + 0x4000, BASE + 0x5000
+
+
+class Guest:
+    """``run`` returns how many instructions were executed; ``news`` holds the events."""
+
+    def __init__(self, code: bytes = b"", bits: int = 64, *, trace: bool = False) -> None:
+        self.p, self.lp, self.ctx = flat()
+        self.cpu: CpuState = self.ctx.cpu
+        self.lp.cpu = self.cpu
+        self.cpu.bits, self.cpu.rip, self.cpu.gprs[4] = bits, CODE, STACK
+        self.news: list[e.Event] = []
+        self.write(CODE, code)
+        self.p.listen(self.news.append)
+        self.p.trace = trace
+
+    def write(self, gla: int, data: bytes) -> None:
+        for n in range(0, len(data), 64):
+            path.store(self.p, self.lp, self.ctx, gla + n, data[n : n + 64])
+
+    def read(self, gla: int, size: int) -> bytes:
+        return b"".join(path.load(self.p, self.lp, self.ctx, gla + n, 1) for n in range(size))
+
+    def run(self, steps: int = 1, until: int | None = None) -> int:
+        return execute.run(self.p, self.lp, self.ctx, self.cpu, steps, until)
+
+    def context(self) -> Context:
+        return Context(self.p, self.lp, self.ctx, self.cpu)
+
+    def deliver(self, vector: int, error: int | None = None, cr2: int | None = None) -> None:
+        execute.deliver(self.p, self.lp, self.ctx, self.cpu, vector, error, cr2)
+
+    def gate(self, vector: int, handler: int, kind: int = 0xE, *, present: bool = True) -> None:
+        low = handler & 0xFFFF | 8 << 16 | kind << 40 | present << 47 | (handler >> 16 & 0xFFFF) << 48
+        self.write(IDT + vector * 16, (low | handler >> 32 << 64).to_bytes(16, "little"))
+        self.cpu.idt_base, self.cpu.idt_limit = IDT, 0xFFF

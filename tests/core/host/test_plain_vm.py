@@ -1,0 +1,28 @@
+"""The same program as an ordinary VM, at the same host addresses."""
+
+from tdxviz.core.commands import HostRead
+from tdxviz.core.drive import drive
+from tdxviz.core.events import HostLoaded
+from tdxviz.core.guest import programs
+from tdxviz.core.host import layout, plain_vm
+from tdxviz.core.machine import Machine
+
+
+def test_every_page_lies_where_the_td_has_it_and_can_be_read_by_the_host():
+    machine, program = Machine("legacy"), programs.load("vault")
+    drive(machine, plain_vm.build_vm(program))
+    for gpa, content in program.pages.items():
+        (loaded,) = [
+            event
+            for event in machine.do(HostRead(hpa=layout.hpa_of(gpa), size=64))
+            if isinstance(event, HostLoaded)
+        ]
+        assert loaded.data == content[:64]
+    assert machine.vms[0].eptp == layout.TABLES
+
+
+def test_it_is_refused_where_guests_are_tds():
+    machine = Machine("ci")
+    events, _ = drive(machine, plain_vm.build_vm(programs.load("vault")))
+    assert machine.vms == {}
+    assert "CommandRefused" in {type(event).__name__ for event in events}

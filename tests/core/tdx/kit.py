@@ -1,0 +1,175 @@
+"""Machines stopped right before each leaf of an honest build, and ways to bend them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+
+from tdxviz.core.arch.leaves import BY_NAME
+from tdxviz.core.commands import Command, HostWrite, Seamcall
+from tdxviz.core.events import Event, LeafReturned
+from tdxviz.core.guest import programs
+from tdxviz.core.host import boot, layout, run
+from tdxviz.core.hw import path
+from tdxviz.core.machine import Machine
+from tdxviz.core.tdx import guest_leaves
+from tdxviz.core.tdx.structs import Td, Vcpu
+from tdxviz.core.units import split_keyid
+
+NAMES = {leaf.number: leaf.name for leaf in BY_NAME.values() if leaf.side == "host"}
+DEMAND = layout.GUEST_BASE + 0xA000
+FREE_PAGE = 0x0080_0000
+"""A free page, 2 MiB aligned, that the scenario never uses."""
+
+
+@dataclass(frozen=True)
+class Stages:
+    before: dict[str, tuple[Machine, Seamcall]] = field(default_factory=dict)
+    """Leaf -> the machine right before the build's first use of it, and that use."""
+    log: list[Command] = field(default_factory=list)
+
+
+@cache
+def stages() -> Stages:
+    machine, found = Machine("ci"), Stages()
+
+    def script():
+        yield from boot.bring_up()
+        yield from boot.build_td(programs.load("vault"))
+        yield from run.resume(machine, steps=60_000, until=layout.symbol("ready"), trace=False)
+
+    steps = script()
+    command = next(steps)
+    try:
+        while True:
+            if isinstance(command, Seamcall):
+                found.before.setdefault(NAMES[command.rax & 0xFFFF], (machine.copy(), command))
+            found.log.append(command)
+            command = steps.send(machine.do(command))
+    except StopIteration:
+        found.before["running"] = (machine, Seamcall(rax=0))
+    return found
+
+
+ELSEWHERE: dict[str, tuple[str, dict[str, int], tuple["Prepare", ...]]] = {}
+"""Leaves that the honest build never uses: the stage, the registers of a call that succeeds there,
+and what must happen first. Whoever models such a leaf adds it here."""
+
+
+def known(leaf: str) -> bool:
+    return leaf in stages().before or leaf in ELSEWHERE
+
+
+def before(leaf: str) -> Machine:
+    if leaf in ELSEWHERE:
+        stage, _, prepare = ELSEWHERE[leaf]
+        machine = before(stage)
+        for step in prepare:
+            step(machine)
+        return machine
+    return stages().before[leaf][0].copy()
+
+
+def valid(leaf: str) -> Seamcall:
+    """The call of that leaf that an honest host makes, and that succeeds."""
+    if leaf in ELSEWHERE:
+        return Seamcall(rax=BY_NAME[leaf].number, **ELSEWHERE[leaf][1])
+    return stages().before[leaf][1]
+
+
+def registers(call: Seamcall) -> dict[str, int]:
+    return {name: getattr(call, name) for name in ("rcx", "rdx", "r8", "r9", "lp") if getattr(call, name)}
+
+
+def seamcall(machine: Machine, leaf: str, *, version: int = 0, **regs: int) -> tuple[Event, ...]:
+    return machine.do(Seamcall(rax=BY_NAME[leaf].number | version << 16, **regs))
+
+
+def answer(events: tuple[Event, ...]) -> LeafReturned:
+    found = [e for e in events if isinstance(e, LeafReturned)]
+    assert len(found) == 1, events
+    return found[0]
+
+
+def essence(machine: Machine) -> str:
+    """Fingerprint of what counts: caches written back, the registers of SEAMCALL and TDCALL left out."""
+    twin = machine.copy()
+    p = twin.platform
+    for tag in sorted(p.cache.lines):
+        path.evict(p, *split_keyid(tag), "test")
+    p.cache.clear()
+    for lp in p.lps:
+        lp.gprs = [0] * 16
+        lp.cpu.gprs[0] = lp.cpu.rip = 0
+    return twin.fingerprint()
+
+
+def td(machine: Machine) -> Td:
+    assert machine.module is not None
+    return Td(machine.platform, machine.module, layout.TDR)
+
+
+def vcpu(machine: Machine) -> Vcpu:
+    return Vcpu(td(machine), layout.TDVPR)
+
+
+Prepare = Callable[[Machine], None]
+
+
+def config(**changes) -> Prepare:
+    def prepare(machine: Machine) -> None:
+        assert machine.module is not None
+        machine.module.config = machine.module.config._replace(**changes)
+
+    return prepare
+
+
+def tdr_field(name: str, value: int) -> Prepare:
+    def prepare(machine: Machine) -> None:
+        td(machine).tdr[name] = value
+
+    return prepare
+
+
+def tdcs_field(name: str, value: int) -> Prepare:
+    def prepare(machine: Machine) -> None:
+        td(machine).tdcs[name] = value
+
+    return prepare
+
+
+def vps_field(name: str, value: int) -> Prepare:
+    def prepare(machine: Machine) -> None:
+        vcpu(machine).vps[name] = value
+
+    return prepare
+
+
+def host_bytes(hpa: int, data: bytes) -> Prepare:
+    def prepare(machine: Machine) -> None:
+        machine.do(HostWrite(hpa=hpa, data=data, lp=0))
+
+    return prepare
+
+
+def first(leaf: str, **regs: int) -> Prepare:
+    """Another successful call before."""
+
+    def prepare(machine: Machine) -> None:
+        assert answer(seamcall(machine, leaf, **regs)).status == 0
+
+    return prepare
+
+
+def tdcall(machine: Machine, leaf: str, *, lp: int = 0, **regs: int) -> tuple[Event, ...]:
+    """One TDCALL of the guest that runs on ``lp``, wherever its RIP is."""
+    from tdxviz.core.arch.registers import GPR_NAMES
+
+    assert machine.module is not None
+    cpu = machine.platform.lps[lp].cpu
+    cpu.gprs[0] = BY_NAME[leaf].number
+    for name, value in regs.items():
+        cpu.gprs[GPR_NAMES.index(name.upper())] = value
+    machine._news = []
+    fault = guest_leaves.tdcall(machine.platform, machine.module, lp, 4)
+    assert fault is None
+    return tuple(machine._news)

@@ -1,0 +1,159 @@
+"""Running a guest: what its troubles turn into, in a TD (tdx-architecture 10.1) and how steps count."""
+
+import pytest
+
+from tdxviz.core import commands as c
+from tdxviz.core import events as e
+from tdxviz.core.arch import exits
+from tdxviz.core.host import layout
+from tdxviz.core.hw import path
+from tdxviz.core.tdx import guest_side
+from tests.core.tdx import kit
+
+UD, DF, GP, VE = 6, 8, 13, 20
+BALANCE_LINE = 0x8000_5040
+
+
+def td(code: str):
+    """The vault's TD with other code at its RIP: written as the TD itself would."""
+    machine = kit.before("running")
+    lp = machine.platform.lps[0]
+    ctx = guest_side.translation(machine.platform, machine.module, 0)
+    hpa = layout.hpa_of(lp.cpu.rip)
+    path.write_physical(machine.platform, hpa, ctx.hkid, bytes.fromhex(code).ljust(16, b"\x90"))
+    return machine
+
+
+def delivered(events) -> list[int]:
+    return [n.vector for n in events if isinstance(n, e.ExceptionDelivered)]
+
+
+TO_VE = {
+    "HLT": ("f4", exits.HLT), "INVD": ("0f08", exits.INVD), "VMCALL": ("0f01c1", exits.VMCALL),
+    "WBINVD": ("0f09", exits.WBINVD), "WBNOINVD": ("f30f09", exits.WBINVD), "IN": ("ec", exits.IO),
+    "OUT": ("e620", exits.IO), "INS": ("6c", exits.IO), "OUTS": ("6e", exits.IO), "RDMSR": ("0f32", exits.RDMSR),
+    "WRMSR": ("0f30", exits.WRMSR), "MONITOR": ("0f01c8", exits.MONITOR), "MWAIT": ("0f01c9", exits.MWAIT),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TO_VE)
+def test_the_module_turns_it_into_ve_without_telling_the_host(name):
+    code, reason = TO_VE[name]
+    machine = td(code)
+    rip = machine.platform.lps[0].cpu.rip
+    events = machine.do(c.RunGuest(steps=1))
+    (injected,) = [n for n in events if isinstance(n, e.VeInjected)]
+    assert injected.reason == reason
+    vps = kit.vcpu(machine).vps
+    assert (vps["VE_EXIT_REASON"], vps["VE_LENGTH"], vps["VE_VALID"]) == (reason, len(code) // 2, 0xFFFF_FFFF)
+    assert delivered(events)[0] == VE
+    first = next(n for n in events if isinstance(n, e.ExceptionDelivered))
+    assert first.rip == rip  # the handler itself adds the length
+
+
+@pytest.mark.parametrize("name", TO_VE)
+def test_ve_with_the_last_one_unread_is_a_double_fault(name):
+    machine = td(TO_VE[name][0])
+    kit.vcpu(machine).vps["VE_VALID"] = 0xFFFF_FFFF
+    assert delivered(machine.do(c.RunGuest(steps=1)))[0] == DF
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["660f01cf", "0f01c2", "0f01c3", "0f01c4", "0f01d4", "0fc730", "0fc738", "660fc730", "f30fc730", "0f7818",
+     "0f7918", "660f388000", "660f388100"],
+)  # fmt: skip
+def test_vmx_and_seam_instructions_are_ud(code):
+    events = td(code).do(c.RunGuest(steps=1))
+    assert delivered(events)[0] == UD
+    assert not [n for n in events if isinstance(n, e.InstructionNotModelled)]
+
+
+def test_rdpmc_is_gp():
+    events = td("0f33").do(c.RunGuest(steps=1))
+    assert delivered(events)[0] == GP
+
+
+@pytest.mark.parametrize(("leaf", "by"), [(0, "module"), (0x21, "module"), (0x16, ""), (0x22, "module"),
+                                          (0x4000_0000, ""), (0x4000_0001, ""), (0x8000_0000, "module")])  # fmt: skip
+def test_cpuid(leaf, by):
+    machine = td("0fa2")
+    machine.platform.lps[0].cpu.gprs[0] = leaf
+    events = machine.do(c.RunGuest(steps=1))
+    answered = [n.by for n in events if isinstance(n, e.CpuidAnswered)]
+    if by or answered:
+        assert answered == ["module"]  # the host is never asked directly
+    else:
+        assert [n.reason for n in events if isinstance(n, e.VeInjected)] == [exits.CPUID]
+
+
+def test_leaf_0x21_says_intel_tdx():
+    machine = td("0fa2")
+    machine.platform.lps[0].cpu.gprs[0] = 0x21
+    machine.do(c.RunGuest(steps=1))
+    a, cx, d, b = (machine.platform.lps[0].cpu.gprs[n] for n in (0, 1, 2, 3))
+    assert b"".join(n.to_bytes(4, "little") for n in (b, d, cx)) == b"IntelTDX    "
+
+
+def test_steps_count_every_way_out_of_an_instruction():
+    machine = td("900fa29090")
+    machine.platform.lps[0].cpu.gprs[0] = 0
+    rip = machine.platform.lps[0].cpu.rip
+    machine.do(c.RunGuest(steps=3, trace=False))
+    assert machine.platform.lps[0].cpu.rip == rip + 4
+
+
+@pytest.mark.parametrize("trace", [True, False])
+@pytest.mark.parametrize("world", ["legacy", "li", "ci"])
+def test_many_steps_equal_one_at_a_time(ready, world, trace):
+    together, single = ready(world), ready(world)
+    together.do(c.RunGuest(steps=300, trace=trace))
+    for _ in range(300):
+        single.do(c.RunGuest(steps=1, trace=trace))
+    assert together.fingerprint() == single.fingerprint()
+
+
+@pytest.mark.parametrize("world", ["legacy", "li", "ci"])
+def test_tracing_does_not_change_what_happens(ready, world):
+    watched, alone = ready(world), ready(world)
+    watched.do(c.RunGuest(steps=400, trace=True))
+    alone.do(c.RunGuest(steps=400, trace=False))
+    assert watched.fingerprint() == alone.fingerprint()
+
+
+def test_zero_and_negative_steps_do_nothing(ready):
+    machine = ready("ci")
+    before = machine.fingerprint()
+    assert machine.do(c.RunGuest(steps=0)) == machine.do(c.RunGuest(steps=-5)) == ()
+    assert machine.fingerprint() == before
+
+
+def test_an_interrupt_on_the_hosts_processor_is_only_told(ready):
+    machine = ready("ci")
+    (event,) = machine.do(c.RaiseInterrupt(lp=2, vector=0x1FF))
+    assert (type(event), event.vector) == (e.InterruptArrived, 0xFF)
+    assert machine.platform.lps[2].pending_interrupt == -1
+
+
+def test_poison_consumed_by_the_td_is_the_kill_chain():
+    machine, line = td("488b03"), layout.hpa_of(BALANCE_LINE)
+    machine.platform.lps[0].cpu.gprs[3] = BALANCE_LINE
+    machine.do(c.EvictLine(hpa=line, keyid=0x21))
+    machine.do(c.FlipBit(hpa=line, bit=1))
+    events = machine.do(c.RunGuest(steps=1, trace=False))
+    names = [type(n).__name__ for n in events]
+    wanted = [
+        "LinePoisoned",
+        "UcnaLogged",
+        "MachineCheckRaised",
+        "TdBecameFatal",
+        "RegistersScrubbed",
+        "TdExited",
+        "LeafReturned",
+    ]
+    assert [n for n in names if n in wanted] == wanted
+    assert next(n for n in events if isinstance(n, e.MachineCheckRaised)).context == "td-a"
+    (refused,) = [
+        n for n in kit.seamcall(machine, "TDH.VP.ENTER", rcx=layout.TDVPR) if isinstance(n, e.LeafReturned)
+    ]
+    assert refused.passed == 7
