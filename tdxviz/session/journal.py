@@ -6,6 +6,7 @@ command, or a turn of the story: a branch, a change of world, a bookmark.
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -202,6 +203,14 @@ class Journal:
             self._guarded(self._file.close)
             self._file = None
 
+    def abandon(self) -> None:
+        """Stop writing and leave the file as a crash would: it can be recovered."""
+        file, self._file = self._file, None
+        self.path = None
+        if file is not None:
+            with suppress(OSError):  # what could not be flushed is told already
+                file.close()
+
     def text(self) -> bytes:
         return b"\n".join(self.lines) + b"\n"
 
@@ -230,7 +239,10 @@ class Journal:
                 f"Autosave stopped: {self.path} cannot be written ({reason}). "
                 "The session goes on in memory; save it somewhere else."
             )
-            self._file = None
+            file, self._file = self._file, None
+            if file is not None:
+                with suppress(OSError):
+                    file.close()
 
 
 def place(index: int) -> bytes:

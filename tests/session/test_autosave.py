@@ -24,6 +24,13 @@ for n in range(10 ** 9):
 """
 
 
+def _crash(path):
+    """A session that wrote one action and never ended."""
+    session = Session(scenario="empty", path=path)
+    session.act(READ)
+    session.journal.abandon()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 is a posix affair")
 def test_a_kill_loses_at_most_the_last_action(tmp_path):
     worker = subprocess.Popen(
@@ -34,6 +41,7 @@ def test_a_kill_loses_at_most_the_last_action(tmp_path):
     assert autosave.unfinished(tmp_path) == []  # it is in use by a living process
     worker.send_signal(signal.SIGKILL)
     rest = worker.stdout.read().split()
+    worker.stdout.close()
     worker.wait(timeout=10)
     done = int(rest[-1]) if rest else done
     session = autosave.recover(tmp_path)
@@ -48,7 +56,7 @@ def test_a_kill_loses_at_most_the_last_action(tmp_path):
 def test_the_newest_unfinished_session_is_recovered(tmp_path):
     paths = [autosave.new_path(tmp_path) for _ in range(2)]
     for number, path in enumerate(paths):
-        Session(scenario="empty", path=path).act(READ)
+        _crash(path)
         moment = time.time_ns() + number * 10**9
         os.utime(path, ns=(moment, moment))
     assert autosave.unfinished(tmp_path) == paths[::-1]
@@ -62,7 +70,7 @@ def test_an_unreadable_session_is_kept_aside(tmp_path):
     assert autosave.recover(tmp_path) is None
     assert path.with_name(path.name + ".broken").exists()
     good = autosave.new_path(tmp_path)
-    Session(scenario="empty", path=good).act(READ)
+    _crash(good)
     bad = autosave.new_path(tmp_path)
     bad.write_bytes(b"nonsense\n\n\n")
     later = time.time_ns() + 10**9

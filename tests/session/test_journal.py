@@ -44,14 +44,18 @@ def test_every_action_is_on_disk_as_soon_as_it_is_done(tmp_path):
     session.act(READ)
     again = Session.open(path)
     assert [entry.action for entry in again.entries] == [WRITE, READ]
+    session.close()
 
 
 def test_a_half_written_last_line_is_dropped_with_a_notice(tmp_path):
     path = tmp_path / "auto.tdxs"
-    Session(scenario="empty", path=path).act(WRITE)
+    first = Session(scenario="empty", path=path)
+    first.act(WRITE)
+    first.journal.abandon()
     whole = path.read_bytes()
     session = Session.open(path, go_on=True)
     session.act(READ)
+    session.journal.abandon()
     full = path.read_bytes()
     for cut in (1, 10, len(full) - len(whole) - 1):
         path.write_bytes(full[:-cut])
@@ -61,6 +65,7 @@ def test_a_half_written_last_line_is_dropped_with_a_notice(tmp_path):
         if expected == 1:
             assert "written only half" in again.notice
         again.act(READ)
+        again.journal.abandon()
         assert len(Session.open(path).entries) == expected + 1
         path.write_bytes(full)
 
@@ -160,6 +165,7 @@ def test_unfinished_sessions_are_found_and_finished_ones_are_not(tmp_path):
     assert first != second
     crashed = Session(scenario="empty", path=first)
     crashed.act(WRITE)
+    crashed.journal.abandon()
     ended = Session(scenario="empty", path=second)
     ended.act(WRITE)
     ended.close()
