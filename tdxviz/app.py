@@ -1,21 +1,20 @@
 """Composition root: the one place where window, settings and core are put together.
 
-Order of start-up: the window is painted with Qt alone; a 0 ms timer then loads the core.
+Order of start-up: the window is painted with Qt alone; only then is the core loaded.
 """
 
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QTimer
-from PySide6.QtGui import QFontDatabase, QIcon
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtWidgets import QApplication, QWidget
 
 from tdxviz.ui import settings as store
+from tdxviz.ui.application import make_application
 from tdxviz.ui.main_window import MainWindow
-
-ASSETS = Path(__file__).parent / "ui" / "assets"
 
 
 def data_folder() -> Path:
@@ -27,20 +26,28 @@ def data_folder() -> Path:
     return Path(platformdirs.user_data_dir("tdxviz", appauthor=False))
 
 
-def make_application() -> QApplication:
-    """The QApplication, with our fonts and the Fusion style."""
-    app = QApplication.instance()
-    if not isinstance(app, QApplication):
-        app = QApplication(sys.argv[:1])
-    app.setApplicationName("tdxviz")
-    app.setDesktopFileName("tdxviz")
-    app.setStyle("Fusion")
-    for font in sorted((ASSETS / "fonts").glob("*.ttf")):
-        QFontDatabase.addApplicationFont(str(font))
-    icon = ASSETS / "tdxviz.svg"
-    if icon.exists():
-        app.setWindowIcon(QIcon(str(icon)))
-    return app
+class FirstPaint(QObject):
+    """Calls once, after the widget was painted for the first time (or was not, for a while)."""
+
+    PATIENCE_MS = 500
+    """A window that starts minimised is not painted."""
+
+    def __init__(self, widget: QWidget, call: Callable[[], None]) -> None:
+        super().__init__()
+        self._call: Callable[[], None] | None = call
+        widget.installEventFilter(self)
+        QTimer.singleShot(self.PATIENCE_MS, self._now)
+
+    def eventFilter(self, thing: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            thing.removeEventFilter(self)
+            QTimer.singleShot(0, self._now)
+        return False
+
+    def _now(self) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call()
 
 
 def open_window(folder: Path | None = None, wanted: str = "") -> MainWindow:
@@ -56,7 +63,7 @@ def open_window(folder: Path | None = None, wanted: str = "") -> MainWindow:
         window.control = control.start(window, folder, wanted)  # type: ignore[attr-defined]  # as above
         window.tell(notice)
 
-    QTimer.singleShot(0, load)
+    window.first_paint = FirstPaint(window.start.viewport(), load)  # type: ignore[attr-defined]  # keeps it alive
     window.show()
     return window
 

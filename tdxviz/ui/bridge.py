@@ -38,7 +38,14 @@ class Bridge(QObject):
         """Says why an action is not allowed now (a lesson's step); empty text allows it."""
         self.player: Player | None = None
         """The lesson being played; None in free play."""
-        self.moment: Moment = session.moment
+        self._moment: Moment | None = None
+
+    @property
+    def moment(self) -> Moment:
+        """What is painted now. The first one brings a whole machine up: only when it is wanted."""
+        if self._moment is None:
+            self._moment = self.session.moment
+        return self._moment
 
     def open_lesson(self, player: Player | None) -> None:
         """Play a lesson (or none) on its own session from now on."""
@@ -69,8 +76,8 @@ class Bridge(QObject):
 
     def refresh(self) -> None:
         """Take the session's present moment and tell everybody."""
-        self.moment = self.session.moment
-        self.moment_changed.emit(self.moment)
+        self._moment = self.session.moment
+        self.moment_changed.emit(self._moment)
 
     @contextlib.contextmanager
     def _slips(self) -> Iterator[None]:

@@ -8,19 +8,18 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
 
 from tdxviz.core.faults import TdxvizError
 from tdxviz.session import autosave
-from tdxviz.session.actions import Action, registry
+from tdxviz.session.actions import Action
 from tdxviz.session.lessons.library import Library
 from tdxviz.session.lessons.player import Player
 from tdxviz.session.lessons.progress import Progress
 from tdxviz.session.moment import Focus
 from tdxviz.session.session import Session
+from tdxviz.ui import lookup
 from tdxviz.ui import settings as store
 from tdxviz.ui.bridge import Bridge
-from tdxviz.ui.dialogs import FindDialog, Found, GoToDialog, WordsDialog
-from tdxviz.ui.glossary import GLOSSARY
-from tdxviz.ui.layouts import TITLES
+from tdxviz.ui.dialogs import FindDialog, GoToDialog, WordsDialog
 from tdxviz.ui.main_window import MainWindow
-from tdxviz.ui.panels import BY_NAME, PANELS
+from tdxviz.ui.panels import BY_NAME
 from tdxviz.ui.runner import Runner
 from tdxviz.ui.shortcuts import help_text
 from tdxviz.ui.theme import THEMES
@@ -59,7 +58,7 @@ class Control:
             {
                 "home": self.home, "lesson": self.open_lesson, "continue": self.go_on,
                 "sandbox": self.sandbox, "attack_id": self.sandbox_attack, "panel": self.show_panel,
-                "attack": lambda: self.show_panel("attacks"), "layout": self.layout,
+                "attack": self.attack, "layout": self.layout,
                 "reset_layout": lambda: w.workspace.arrange(w.workspace.layout_name or "stage"),
                 "toggle_lesson": lambda: w.workspace.show_lesson(not w.workspace.lesson_shown),
                 "theme": self.theme, "bigger": lambda: self.scale(1.15), "smaller": lambda: self.scale(1 / 1.15),
@@ -69,7 +68,7 @@ class Control:
                 "next_panel": lambda: self.focus_panel(1), "previous_panel": lambda: self.focus_panel(-1),
                 "present": self.present, "bookmark": self.bookmark, "save": self.save, "open": self.open,
                 "branches": self.branches, "keyboard": lambda: self.words("Keyboard map", help_text()),
-                "glossary": lambda: self.words("Glossary", glossary_text()), "about": self.about,
+                "glossary": lambda: self.words("Glossary", lookup.glossary_text()), "about": self.about,
                 "escape": self.escape, "quit": self.quit, **t.actions(),
             }
         )  # fmt: skip
@@ -82,21 +81,10 @@ class Control:
         self.runner.stop()
         rows = []
         try:
-            for lesson in self.library.lessons:
-                known = self.progress.of(lesson.id)
-                state = (
-                    "done"
-                    if known.complete
-                    else f"{len(known.done)} of {len(lesson.steps)} steps"
-                    if known.done
-                    else "not started"
-                )
-                rows.append((lesson.id, lesson.front.title, lesson.front.level, lesson.front.minutes, state))
+            rows = lookup.lesson_rows(self.library, self.progress)
         except TdxvizError as slip:
             self.window.tell(str(slip))
-        from tdxviz.core.attacks.catalogue import attacks
-
-        cards = [(a.id, a.title, a.who) for a in attacks()]
+        cards = lookup.attack_cards()
         found = autosave.unfinished(self.folder)
         words = ""
         if found:
@@ -166,7 +154,6 @@ class Control:
         self.bridge.set_session(self._new_session())
         self._remember_lesson("")
         self._enter("stage", lesson=False)
-        self.window.workspace.reveal("attacks")
 
     def sandbox_attack(self, name: str) -> None:
         self.sandbox()
@@ -287,6 +274,13 @@ class Control:
         elif self.window.workspace.layout_name == "compare":
             self.layout("stage")
 
+    def attack(self) -> None:
+        """The attack cards; the same list in Find where there are none."""
+        if BY_NAME["attacks"].exists:
+            self.show_panel("attacks")
+        else:
+            self.find("attack ")
+
     def bookmark(self) -> None:
         self.bridge.bookmark(f"at {self.bridge.session.index}")
         self.window.tell(f"Bookmarked event {self.bridge.session.index}.", bad=False)
@@ -302,8 +296,15 @@ class Control:
             self.bridge.refresh()
 
     def record(self) -> None:
-        from tdxviz.ui.record_dialog import RecordDialog
-
+        try:
+            from tdxviz.ui.record_dialog import (  # pyright: ignore[reportMissingImports]  # may be absent
+                RecordDialog,
+            )
+        except ModuleNotFoundError as missing:
+            if missing.name != "tdxviz.ui.record_dialog":
+                raise
+            self.window.tell("Recording is not part of this version. Save the script; it holds everything.")
+            return
         RecordDialog(self.window, self.bridge.session, self.window.theme.name).exec()
 
     def save(self) -> None:
@@ -362,18 +363,7 @@ class Control:
             self.words("Keyboard map", help_text())
 
     def about(self) -> None:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            number = version("tdxviz")
-        except PackageNotFoundError:
-            number = "(source tree)"
-
-        self.words(
-            "About tdxviz",
-            f"tdxviz {number}\n\nA learner's TDX machine: modelled after the TDX module 1.5. Memory, the module, "
-            "a vCPU that executes real x86-64 code. See the README for what is simplified.",
-        )
+        self.words("About tdxviz", lookup.about_text())
 
     def escape(self) -> None:
         if self.window.isFullScreen():
@@ -385,36 +375,8 @@ class Control:
     def go_to(self) -> None:
         GoToDialog(self.window, self.travel.go_to_address).exec()
 
-    def find(self) -> None:
-        FindDialog(self.window, self.everything()).exec()
-
-    def everything(self) -> list[Found]:
-        """What Find knows."""
-        from tdxviz.core.attacks.catalogue import attacks
-
-        found = [Found("panel", r.title, lambda n=r.name: self.show_panel(n)) for r in PANELS]
-        found += [Found("layout", words, lambda n=name: self.layout(n)) for name, words in TITLES.items()]
-        found += [
-            Found("attack", a.title, lambda n=a.id: self.bridge.act(Action("attack", {"id": n})))
-            for a in attacks()
-        ]
-        try:
-            found += [
-                Found("lesson", one.front.title, lambda n=one.id: self.open_lesson(n))
-                for one in self.library.lessons
-            ]
-        except TdxvizError as slip:
-            self.window.tell(str(slip))
-        found += [
-            Found("symbol of the guest", n, lambda n=n: self.travel.go_to_address(n))
-            for n in self.travel.symbols()
-        ]
-        found += [Found("word", t, lambda t=t, s=s: self.words(t, s)) for t, s in GLOSSARY.items()]
-        found += [
-            Found("action", d.title.replace("{at}", "…"), lambda t=d.tooltip: self.window.tell(t, bad=False))
-            for d in registry().values()
-        ]
-        return found
+    def find(self, text: str = "") -> None:
+        FindDialog(self.window, lookup.everything(self), text).exec()
 
     def quit(self) -> None:
         """Closing the window ends the session in good order and keeps the settings."""
@@ -422,10 +384,6 @@ class Control:
         self.bridge.session.close()
         geometry = bytes(self.window.saveGeometry().toHex().data()).decode()
         self._save_settings(geometry=geometry)
-
-
-def glossary_text() -> str:
-    return "\n\n".join(f"{term}\n    {words}" for term, words in sorted(GLOSSARY.items()))
 
 
 def start(window: MainWindow, folder: Path, wanted: str = "") -> Control:

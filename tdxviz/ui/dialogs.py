@@ -29,7 +29,7 @@ class Found(NamedTuple):
 class FindDialog(QDialog):
     """Type a few letters, arrow keys, Enter."""
 
-    def __init__(self, parent: QWidget, things: list[Found]) -> None:
+    def __init__(self, parent: QWidget, things: list[Found], text: str = "") -> None:
         super().__init__(parent)
         self.setWindowTitle("Find anything")
         self.setAccessibleName("Find anything")
@@ -46,7 +46,8 @@ class FindDialog(QDialog):
         self.line.textChanged.connect(self._filter)
         self.list.itemActivated.connect(lambda _: self._choose())
         self.line.returnPressed.connect(self._choose)
-        self._filter("")
+        self.line.setText(text)
+        self._filter(text)
 
     def _filter(self, text: str) -> None:
         self.list.clear()

@@ -11,7 +11,7 @@ Tree: TypeAlias = str | tuple[str, tuple[int, ...], tuple["Tree", ...]]
 LAYOUTS: dict[str, Tree] = {
     "stage": (
         "h", (68, 32),
-        (("v", (55, 24, 9, 12), ("stage", "eyes", "verdict", "timeline")), "lesson"),
+        (("v", (53, 23, 8, 16), ("stage", "eyes", "verdict", "timeline")), "lesson"),
     ),
     "memory": (
         "h", (70, 30),
@@ -44,7 +44,7 @@ LAYOUTS: dict[str, Tree] = {
     "border": (
         "h", (70, 30),
         (
-            ("v", (9, 75, 16), ("verdict", ("h", (55, 45), ("vcpu", ("v", (55, 45), ("stage", "eyes")))), "timeline")),
+            ("v", (9, 75, 16), ("verdict", ("h", (55, 45), ("vcpu", ("v", (62, 38), ("stage", "eyes")))), "timeline")),
             "lesson",
         ),
     ),
@@ -79,6 +79,13 @@ def leaves(tree: Tree) -> list[str]:
     if isinstance(tree, str):
         return [tree]
     return [name for child in tree[2] for name in leaves(child)]
+
+
+def swap(tree: Tree, old: str, new: str) -> Tree:
+    """The same layout with another panel in one panel's place."""
+    if isinstance(tree, str):
+        return new if tree == old else tree
+    return tree[0], tree[1], tuple(swap(child, old, new) for child in tree[2])
 
 
 def without(tree: Tree, name: str) -> Tree | None:

@@ -4,13 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QByteArray, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import QCloseEvent, QColor, QKeySequence, QPalette, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
     QLabel,
-    QLineEdit,
     QMainWindow,
-    QPlainTextEdit,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -18,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from tdxviz.ui import settings as store
 from tdxviz.ui.layouts import TITLES
-from tdxviz.ui.shortcuts import KEYS
+from tdxviz.ui.shortcuts import KEYS, taken_by
 from tdxviz.ui.start_page import StartPage
 from tdxviz.ui.theme import THEMES, Theme, style_sheet
 from tdxviz.ui.top_bar import TopBar
@@ -70,26 +68,28 @@ class MainWindow(QMainWindow):
     # --- keys and menus -------------------------------------------------------------------
 
     def _keys(self) -> None:
+        self.shortcuts: dict[str, QShortcut] = {}
         for key, action, _ in KEYS:
             shortcut = QShortcut(QKeySequence(key), self)
             shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
-            shortcut.activated.connect(lambda a=action, k=key: self._pressed(a, k))
+            shortcut.activated.connect(lambda a=action: self.do(a))
+            self.shortcuts[key] = shortcut
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            app.focusChanged.connect(self._focus_moved)
 
-    def _pressed(self, action: str, key: str) -> None:
-        """Letters and arrows belong to whoever is typing."""
-        focus = QApplication.focusWidget()
-        typing = isinstance(focus, (QLineEdit, QPlainTextEdit)) and not focus.isReadOnly()
-        if typing and not key.startswith(("Ctrl+", "Alt+", "F", "Escape", "Shift+F")):
-            return
-        self.do(action)
+    def _focus_moved(self, _old: QWidget | None, new: QWidget | None) -> None:
+        """Space belongs to a focused button, arrows to a slider, letters to whoever is typing."""
+        taken = taken_by(new)
+        for key, shortcut in self.shortcuts.items():
+            shortcut.setEnabled(key not in taken)
 
     def do(self, action: str) -> None:
         """Carry out a row of the table; ``panel:`` and ``layout:`` rows name what they show."""
         kind, _, name = action.partition(":")
-        if name:
-            self.actions_[kind](name)
-        elif action in self.actions_:
-            self.actions_[action]()
+        act = self.actions_.get(kind)
+        if act is not None:  # None: the core is still loading
+            act(*([name] if name else []))
 
     def build_menu(self) -> None:
         """View menu: layouts, themes, sizes, help."""
@@ -111,7 +111,10 @@ class MainWindow(QMainWindow):
 
     def show_page(self, name: str) -> None:
         """``start`` or ``work``."""
-        self.stack.setCurrentWidget(self.start if name == "start" else self.workspace)
+        chosen = self.start if name == "start" else self.workspace
+        if self.stack.currentWidget() is not chosen or chosen is self.start:
+            self.stack.setCurrentWidget(chosen)
+            chosen.setFocus()
 
     @property
     def page(self) -> str:
@@ -135,6 +138,9 @@ class MainWindow(QMainWindow):
     def apply_theme(self) -> None:
         app = QApplication.instance()
         if isinstance(app, QApplication):
+            palette = app.palette()
+            palette.setColor(QPalette.ColorRole.Link, QColor(self.theme.guest_job))
+            app.setPalette(palette)  # links in Markdown take their colour from here
             app.setStyleSheet(style_sheet(self.theme))
         self.bar.set_theme(self.theme)
         self.start.set_theme(self.theme)

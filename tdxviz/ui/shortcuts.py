@@ -1,5 +1,19 @@
 """Every key of the window, as data: key, what it does, words for the help page."""
 
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QComboBox,
+    QLineEdit,
+    QListView,
+    QPlainTextEdit,
+    QSlider,
+    QWidget,
+)
+
+PRESS = frozenset({"Space"})
+MOVE = frozenset({"Left", "Right", "Home", "End", "Shift+Left", "Shift+Right"})
+
 KEYS: tuple[tuple[str, str, str], ...] = (
     ("Space", "play", "run or pause the guest"),
     ("Right", "forward", "one step forward"),
@@ -48,6 +62,23 @@ KEYS: tuple[tuple[str, str, str], ...] = (
     ("Alt+Home", "home", "start page"),
     ("Escape", "escape", "leave the mode; clear the selection"),
 )
+
+
+LETTERS = frozenset(key for key, _, _ in KEYS if len(key) == 1)
+
+
+def taken_by(widget: QWidget | None) -> frozenset[str]:
+    """Keys that a focused widget needs for itself: a button Space, a slider arrows, a line all."""
+    if isinstance(widget, (QLineEdit, QPlainTextEdit)):
+        return frozenset() if widget.isReadOnly() else PRESS | MOVE | LETTERS
+    if isinstance(widget, (QComboBox, QListView, QAbstractSpinBox)):
+        return PRESS | MOVE | LETTERS
+    if isinstance(widget, QSlider):
+        return MOVE
+    if isinstance(widget, QAbstractButton):
+        group = widget.group()
+        return PRESS | MOVE if group is not None and group.exclusive() else PRESS
+    return frozenset()
 
 
 def help_text() -> str:

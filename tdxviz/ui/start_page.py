@@ -9,6 +9,7 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QProgressBar,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -61,6 +62,7 @@ class StartPage(QScrollArea):
         columns.setSpacing(int(u(18)))
         columns.addLayout(self._lessons(), 3)
         columns.addLayout(self._free(), 2)
+        box.addSpacing(int(u(8)))
         box.addLayout(columns)
         box.addStretch(1)
         page.setLayout(box)
@@ -98,10 +100,24 @@ class StartPage(QScrollArea):
         inner.addLayout(row)
         return frame
 
+    def _progress(self, title: str, state: str) -> QProgressBar:
+        """A thin bar: steps done of all steps."""
+        done, _, rest = state.partition(" of ")
+        bar = QProgressBar()
+        bar.setTextVisible(False)
+        bar.setFixedHeight(int(self.theme.px(5)))
+        bar.setRange(0, int(rest.split()[0]) if rest else 1)
+        bar.setValue(int(done) if rest else int(state == "done"))
+        bar.setAccessibleName(f"{title}: {state}")
+        return bar
+
     def _lessons(self) -> QVBoxLayout:
         column = QVBoxLayout()
+        column.setSpacing(int(self.theme.px(10)))
         column.addWidget(self._label("Lessons", "heading"))
-        for number, (lesson, title, level, minutes, state) in enumerate(self._known.get("lessons", [])):
+        lessons = self._known.get("lessons", [])
+        following = next((row[0] for row in lessons if row[4] != "done"), "")
+        for number, (lesson, title, level, minutes, state) in enumerate(lessons):
             frame, inner = self._card()
             row = QHBoxLayout()
             words = QVBoxLayout()
@@ -110,11 +126,12 @@ class StartPage(QScrollArea):
             name.setWordWrap(True)
             words.addWidget(name)
             words.addWidget(self._label(f"{LEVELS.get(level, level)} · {minutes} min · {state}", "secondary"))
+            words.addWidget(self._progress(title, state))
             row.addLayout(words, 1)
             button = QPushButton("Start" if state == "not started" else "Open")
             button.setObjectName(f"lesson_{lesson}")
             button.setAccessibleName(f"Lesson: {title}, {minutes} minutes, {state}")
-            if number <= 1 and state != "done":
+            if lesson == following and not self._known.get("unfinished"):
                 button.setProperty("primary", "true")
             button.clicked.connect(lambda _=False, n=lesson: self._actions["lesson"](n))
             row.addWidget(button)
@@ -127,6 +144,7 @@ class StartPage(QScrollArea):
 
     def _free(self) -> QVBoxLayout:
         column = QVBoxLayout()
+        column.setSpacing(int(self.theme.px(10)))
         column.addWidget(self._label("Free play", "heading"))
         frame, inner = self._card()
         inner.addWidget(self._label("Sandbox: a running TD and every tool of the host."))

@@ -5,11 +5,13 @@ deutan and tritan vision. Source: screen design 5.3 and 5.4.
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from PySide6.QtGui import QFont
 
 SANS = "DejaVu Sans"
 MONO = "DejaVu Sans Mono"
+DOWN = (Path(__file__).parent / "assets" / "down.svg").as_posix()
 
 OWNER_HUES: dict[str, tuple[str, str, str]] = {
     "free": ("#FFFFFF", "#16191D", ""),
@@ -139,7 +141,13 @@ QPushButton[primary="true"] {{ background: {theme.accent}; color: {theme.on_acce
   border-color: {theme.accent}; }}
 QPushButton:checked, QToolButton:checked {{ background: {theme.accent}; color: {theme.on_accent};
   font-weight: bold; }}
-QPushButton[flat="true"] {{ background: transparent; border-color: transparent; color: {theme.accent}; }}
+QPushButton[flat="true"] {{ background: transparent; border-color: transparent; color: {theme.guest_job}; }}
+QPushButton[flat="true"] {{ padding: {u(4):.0f}px {u(5):.0f}px; }}
+QComboBox::drop-down {{ border: none; width: {u(20):.0f}px; }}
+QComboBox::down-arrow {{ image: url("{DOWN}"); width: {u(12):.0f}px; height: {u(12):.0f}px; }}
+QLabel[role="good"] {{ color: {theme.good}; font-weight: bold; }}
+QProgressBar {{ background: {theme.rule}; border: none; border-radius: {u(3):.0f}px; }}
+QProgressBar::chunk {{ background: {theme.good}; border-radius: {u(3):.0f}px; }}
 QToolButton::menu-indicator {{ image: none; }}
 QMenu {{ background: {theme.panel}; border: 1px solid {theme.rule}; }}
 QMenu::item {{ padding: {u(5):.0f}px {u(22):.0f}px; }}
@@ -154,6 +162,7 @@ QScrollBar:horizontal {{ background: transparent; height: {u(10):.0f}px; margin:
 QScrollBar::handle {{ background: {theme.rule}; border-radius: {u(4):.0f}px; min-height: {u(24):.0f}px; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
 QMainWindow::separator {{ background: {theme.bg}; width: {u(6):.0f}px; height: {u(6):.0f}px; }}
+QSlider {{ min-height: {u(20):.0f}px; }}
 QSlider::groove:horizontal {{ height: {u(5):.0f}px; background: {theme.rule}; border-radius: {u(2):.0f}px; }}
 QSlider::handle:horizontal {{ background: {theme.accent}; width: {u(16):.0f}px; margin: -{u(6):.0f}px 0;
   border-radius: {u(8):.0f}px; }}

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAction, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -24,7 +24,30 @@ WORLD_TIPS = {
     "li": "TDX with logical integrity: encryption and a TD-owner bit per line",
     "ci": "TDX with cryptographic integrity: also a 28-bit MAC per line",
 }
+LEAST_TITLE = 120
+"""Pixels at 100 % that the title should have."""
 UNITS = (("event", "micro-op"), ("instruction", "instruction"), ("action", "action"))
+
+
+KEY_WORDS = {"attack": "A", "compare": "C", "record": "R", "find": "Ctrl+K"}
+SHORT_WORLDS = {"legacy": "Legacy", "li": "Li", "ci": "Ci"}
+
+
+class Title(QLabel):
+    """Takes the room that is left, and says with three dots when it is too little."""
+
+    def sizeHint(self) -> QSize:
+        return QSize(0, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        rect = self.rect().adjusted(8, 0, -4, 0)
+        shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, rect.width())
+        painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, shown)
+        painter.end()
 
 
 class TopBar(QToolBar):
@@ -36,6 +59,8 @@ class TopBar(QToolBar):
         self.setMovable(False)
         self.setFloatable(False)
         self._actions = actions
+        self._spare: list[QAction] = []
+        self.theme = theme
         self.unit = "event"
         self._build()
         self.set_theme(theme)
@@ -53,10 +78,9 @@ class TopBar(QToolBar):
         self.unit_button = self._menu_button("step: micro-op", "What one step is")
         for unit, words in UNITS:
             self._entry(self.unit_button, words, lambda _=False, u=unit: self.set_unit(u))
-        self.title = QLabel("")
+        self.title = Title("")
         self.title.setProperty("role", "barTitle")
-        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.title.setMinimumWidth(40)
+        self.title.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.addWidget(self.title)
         self.addWidget(self._world_switch())
         for name, words, tip in (
@@ -75,7 +99,9 @@ class TopBar(QToolBar):
         button.setAccessibleName(tip)
         button.clicked.connect(lambda: self._actions[name]())
         button.setObjectName(f"bar_{name}")
-        self.addWidget(button)
+        added = self.addWidget(button)
+        if name in ("first", "last", "record", "compare"):
+            self._spare.append(added)
         setattr(self, f"button_{name}", button)
         return button
 
@@ -115,9 +141,37 @@ class TopBar(QToolBar):
         box.setLayout(row)
         return box
 
+    # --- room -----------------------------------------------------------------------------
+
+    def fit(self) -> None:
+        """Longest words first; shorter ones, then fewer buttons, until the title has room."""
+        for level in range(4):
+            self._words(level)
+            hint = self.sizeHint().width()
+            if hint + self.theme.px(LEAST_TITLE if level < 2 else 0) <= self.width():
+                return
+
+    def _words(self, level: int) -> None:
+        for name, key in KEY_WORDS.items():
+            button: QToolButton = getattr(self, f"button_{name}")
+            button.setText(f"{name.capitalize()}  {key}" if level == 0 else name.capitalize())
+        for (world, words), choice in zip(WORLDS, self.worlds.buttons(), strict=True):
+            choice.setText(SHORT_WORLDS[world] if level > 1 else words)
+        words = dict(UNITS)[self.unit]
+        self.unit_button.setText(f"step: {words} ▾" if level < 2 else f"{words} ▾")
+        for action in self._spare:
+            action.setVisible(level < 3)
+        layout = self.layout()
+        if layout is not None:
+            layout.invalidate()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit()
+
     def set_unit(self, unit: str) -> None:
         self.unit = unit
-        self.unit_button.setText(f"step: {dict(UNITS)[unit]} ▾")
+        self.fit()
         self._actions["unit"](unit)
 
     def show_state(self, world: str, title: str, *, running: bool, comparing: bool) -> None:
@@ -137,6 +191,7 @@ class TopBar(QToolBar):
 
     def set_theme(self, theme: Theme) -> None:
         u = theme.px
+        self.theme = theme
         self.setStyleSheet(
             f"QToolBar {{ background: {theme.panel}; border: none; border-bottom: 1px solid {theme.rule};"
             f" spacing: {u(4):.0f}px; padding: {u(4):.0f}px {u(8):.0f}px; }}"
@@ -144,3 +199,4 @@ class TopBar(QToolBar):
             f"QLabel {{ font-size: {u(14):.0f}px; font-weight: bold; padding-left: {u(8):.0f}px; }}"
         )
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.fit()

@@ -7,7 +7,7 @@ from PySide6.QtCore import QByteArray, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-from tdxviz.ui.layouts import LAYOUTS, Tree, leaves, without
+from tdxviz.ui.layouts import LAYOUTS, Tree, leaves, swap, without
 from tdxviz.ui.panel import Panel
 from tdxviz.ui.panels import BY_NAME, PANELS
 from tdxviz.ui.theme import Theme
@@ -143,10 +143,15 @@ class Workspace(QMainWindow):
             self.setUpdatesEnabled(True)
 
     def _tree(self, name: str) -> Tree | None:
-        """The named layout, without the lesson in free play and without views that have no file."""
+        """The named layout; in free play the attacks stand where the lesson was.
+
+        Views that have no file are left out.
+        """
         tree: Tree | None = LAYOUTS[name]
-        for leaf in leaves(LAYOUTS[name]):
-            if tree is not None and (leaf not in self.docks or (leaf == "lesson" and not self.lesson_shown)):
+        if not self.lesson_shown:
+            tree = without(tree, "lesson") if "attacks" in leaves(tree) else swap(tree, "lesson", "attacks")
+        for leaf in [*leaves(LAYOUTS[name]), "attacks"]:
+            if tree is not None and leaf not in self.docks:
                 tree = without(tree, leaf)
         return tree
 
@@ -201,11 +206,7 @@ class Workspace(QMainWindow):
     def share_again(self) -> None:
         """Share out the room of the present layout, after the window changed its size."""
         if self.layout_name:
-            tree = (
-                LAYOUTS[self.layout_name]
-                if self.lesson_shown
-                else without(LAYOUTS[self.layout_name], "lesson")
-            )
+            tree = self._tree(self.layout_name)
             if tree is not None:
                 self._share(tree, self.width(), self.height())
 

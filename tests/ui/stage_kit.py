@@ -1,9 +1,6 @@
 """Real sessions and bridges for the tests of stage, eyes and verdict."""
 
-import os
 from functools import cache
-
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtGui import QImage
 

@@ -134,8 +134,7 @@ def guest_hit() -> list[e.Event]:
 def guest_walk() -> list[e.Event]:
     """TLB miss: the walker reads tables through the cache before the access itself goes on."""
     nested = [
-        e.TableRead(table="sept", level=level, address=0x620000, value=1, gpa=GLA)
-        for level in (3, 2, 1, 0)
+        e.TableRead(table="sept", level=level, address=0x620000, value=1, gpa=GLA) for level in (3, 2, 1, 0)
     ]
     table = [e.CacheMissed(hpa=0x620000, keyid=KEY),
              e.LineFetched(hpa=0x620000, keyid=KEY, cipher=CIPHER, owner=True, mac=1, poison=False),
@@ -163,15 +162,21 @@ def host_zeros() -> list[e.Event]:
 
 
 def dma_fault() -> list[e.Event]:
-    return [e.IommuFaulted(device="nic", iova=0x1000, hpa=HPA, keyid=KEY, reason="private KeyID in a DMA request")]
+    return [
+        e.IommuFaulted(device="nic", iova=0x1000, hpa=HPA, keyid=KEY, reason="private KeyID in a DMA request")
+    ]
 
 
 def bus_capture() -> list[e.Event]:
     return [e.BusCaptured(hpa=HPA, cipher=CIPHER, owner=True, mac=0x5A190C7)]
 
 
-def verdict(word: str = "NO GAIN", shape: str = "ring", causes: tuple = (2, 4),
-            sentence: str = "The attacker got 64 zero bytes; the guest runs on undisturbed.") -> Row:
+def verdict(
+    word: str = "NO GAIN",
+    shape: str = "ring",
+    causes: tuple = (2, 4),
+    sentence: str = "The attacker got 64 zero bytes; the guest runs on undisturbed.",
+) -> Row:
     return Row(
         word=word, shape=shape, sentence=sentence,
         confidentiality="kept", integrity="kept", availability="kept", freshness="kept",

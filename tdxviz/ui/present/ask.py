@@ -94,9 +94,7 @@ class Ask:
         """``observe.Seen``."""
         from tdxviz.core.observe import observe
 
-        return self._once(
-            ("seen", actor, hpa, size), lambda: observe(self.machine, actor, hpa, size)
-        )
+        return self._once(("seen", actor, hpa, size), lambda: observe(self.machine, actor, hpa, size))
 
     def palette(self) -> tuple[int, ...]:
         """Colours of the guest's picture, 0xRRGGBB each."""

@@ -29,9 +29,7 @@ def _(event: e.AccessBegan, cutter: Cutter) -> bool:
     cutter.gla = event.gla
     if started:  # a store whose probe was shown already
         return True
-    cutter.still(
-        "translate", "translate", f"{who} asks for linear address {spaced(event.gla)}.", "core0"
-    )
+    cutter.still("translate", "translate", f"{who} asks for linear address {spaced(event.gla)}.", "core0")
     return True
 
 
@@ -203,5 +201,3 @@ def _quiet(cutter: Cutter, hpa: int) -> bool:
 
 def _last_plain(cutter: Cutter) -> bytes:
     return cutter.stills[-1].data if cutter.stills else b""
-
-

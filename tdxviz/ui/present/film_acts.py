@@ -27,9 +27,11 @@ def _(event: e.HostLoaded, cutter: Cutter) -> bool:
                  f"KeyID {event.keyid:#x}")  # fmt: skip
     cutter.aim(event.hpa, event.keyid)
     words = RULES.get(event.rule, event.rule)
+    told = cutter.refused
     if event.rule in STOPS:
         cutter.refuse(words)
-    cutter.still("deliver", "use", f"The host gets {hex_bytes(event.data, 8)}: {words}.",
+    words = f"The host gets {hex_bytes(event.data, 8)}" + ("." if told else f": {words}.")
+    cutter.still("deliver", "use", words,
                  host_core(event.lp), data=event.data, plain=True)  # fmt: skip
     return True
 
@@ -86,9 +88,11 @@ def _(event: e.DmaLoaded, cutter: Cutter) -> bool:
     cutter.begin("device", "device", f"Device reads {len(event.data)} bytes at {spaced(event.hpa)}")
     cutter.aim(event.hpa, event.keyid)
     words = RULES.get(event.rule, event.rule)
+    told = cutter.refused
     if event.rule in STOPS:
         cutter.refuse(words)
-    cutter.still("deliver", "use", f"The device gets {hex_bytes(event.data, 8)}: {words}.",
+    words = f"The device gets {hex_bytes(event.data, 8)}" + ("." if told else f": {words}.")
+    cutter.still("deliver", "use", words,
                  "device", data=event.data, plain=True)  # fmt: skip
     return True
 

@@ -143,9 +143,7 @@ def _(event: e.InterruptArrived, cutter: Cutter) -> bool:
     return True
 
 
-StateChange = (
-    e.SystemStateChanged | e.KotChanged | e.LifecycleChanged | e.OpStateChanged | e.VcpuStateChanged
-)
+StateChange = e.SystemStateChanged | e.KotChanged | e.LifecycleChanged | e.OpStateChanged | e.VcpuStateChanged
 
 
 @_take.register(e.SystemStateChanged)

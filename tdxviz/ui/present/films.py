@@ -59,7 +59,7 @@ def _alone(events: Sequence[e.Event], at: int) -> bool:
     event = events[at]
     if isinstance(event, e.LineWritten) and at:
         event = events[at - 1]
-        return isinstance(event, e.LineEvicted) and event.reason.startswith(ALONE)
+        return isinstance(event, e.LineEvicted) and event.dirty and event.reason.startswith(ALONE)
     return isinstance(event, e.LineEvicted) and event.reason.startswith(ALONE) and not event.dirty
 
 

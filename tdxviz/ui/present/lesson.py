@@ -1,5 +1,7 @@
 """What the lesson panel shows, as plain data: buttons, ticks, headings."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +69,17 @@ def _button(move: dict[str, Any]) -> MoveButton:
     if move["do"] == "td.run" and move.get("label"):
         words = f"Run the guest until {move['label']}"
     return MoveButton(words, (move,))
+
+
+def terms(text: str, glossary: Iterable[str], most: int = 4) -> list[str]:
+    """Words of the glossary that a text uses, in its order."""
+    found = []
+    for term in glossary:
+        case = 0 if term.isupper() or len(term) < 3 else re.IGNORECASE
+        place = re.search(rf"(?<![\w-]){re.escape(term)}(?![\w])", text, case)
+        if place:
+            found.append((place.start(), term))
+    return [term for _, term in sorted(found)[:most]]
 
 
 def with_anchors(text: str) -> str:

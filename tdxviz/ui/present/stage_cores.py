@@ -45,7 +45,11 @@ def guest_core(ask: Ask, before: tuple[int, ...]) -> Core:
     return Core(
         id="core0",
         title=f"Core {vcpu.running_on} · running {who} vCPU 0",
-        shorts=(f"Core {vcpu.running_on} · {who} vCPU 0", f"Core {vcpu.running_on} · {who}", f"Core {vcpu.running_on}"),
+        shorts=(
+            f"Core {vcpu.running_on} · {who} vCPU 0",
+            f"Core {vcpu.running_on} · {who}",
+            f"Core {vcpu.running_on}",
+        ),
         lines=(Words("registers are plaintext here, and only here", "secondary"),)
         if ask.world != "legacy"
         else (Words("registers and memory are open to the host", "bad"),),
@@ -127,10 +131,15 @@ def host_core(past: Sequence[e.Event], pending: e.Event | None = None) -> Core:
     act = asked or next((found for event in reversed(past) if (found := _host_act(event))), None)
     foot = Words("software attacks start from this core", "secondary", short="software attacks here")
     if act is None:
-        lines: tuple[Words, ...] = (Words("has touched nothing yet", "secondary", short="no attack yet"), foot)
+        lines: tuple[Words, ...] = (
+            Words("has touched nothing yet", "secondary", short="no attack yet"),
+            foot,
+        )
     else:
-        lines = (Words(f"{act.code}[{act.hpa}]" if act.hpa else act.code, mono=True),
-                 Words(act.words, act.role, short=act.brief))
+        lines = (
+            Words(f"{act.code}[{act.hpa}]" if act.hpa else act.code, mono=True),
+            Words(act.words, act.role, short=act.brief),
+        )
         lines += (Words(act.rule, "secondary"),) if act.rule else ()
         lines += (foot,)
     return Core(
@@ -234,8 +243,10 @@ def _sept_lines(ask: Ask, page: "PageInfo") -> tuple[Words, ...]:
     good = walk.hpa is not None
     mark = "✔" if walk.owner_ok else "✕"
     return (
-        Words(f"SEPT walk {'✔' if good else '✕'} {state}", "text" if good else "bad",
-              short=f"SEPT {state}"),
-        Words(f"PAMT owner {page.letter or 'none'} {mark}", "text" if walk.owner_ok else "bad",
-              short=f"owner {page.letter or 'none'} {mark}"),
+        Words(f"SEPT walk {'✔' if good else '✕'} {state}", "text" if good else "bad", short=f"SEPT {state}"),
+        Words(
+            f"PAMT owner {page.letter or 'none'} {mark}",
+            "text" if walk.owner_ok else "bad",
+            short=f"owner {page.letter or 'none'} {mark}",
+        ),
     )

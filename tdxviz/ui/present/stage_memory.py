@@ -53,9 +53,7 @@ def engine(ask: Ask, hpa: Hpa, film: Film | None, still: int) -> Box:
                    tip="Nothing is encrypted or checked. Enter: this line")  # fmt: skip
     detail = ask.line(hpa)
     keyid = _keyid(ask, film)
-    stopped = film is not None and any(
-        s.refused and s.phase == "check" for s in film.stills[: still + 1]
-    )
+    stopped = film is not None and any(s.refused and s.phase == "check" for s in film.stills[: still + 1])
     return Box(
         id="engine",
         title="Memory encryption engine",
@@ -146,7 +144,7 @@ def _onlooker(ask: Ask, box: str, title: str, seen: "Seen", tone: str, owned: bo
     role = "bad" if seen.kind == "readable" and any(seen.data or b"") else "secondary"
     words = SHORT_REASONS.get(seen.kind, seen.reason)
     if seen.kind == "readable" and ask.world != "legacy":
-        words = "zeros: the cached copy" if owned and not any(seen.data or b"") else "not a private line"
+        words = "zeros, cached" if owned and not any(seen.data or b"") else "not a private line"
     brief = f"sees {hex_bytes(seen.data, 3).removesuffix(' …')}" if seen.data else sees
     short = SHORTER.get(seen.kind, words) if words == SHORT_REASONS.get(seen.kind) else words
     brief_title = {"device": "Device", "probe": "Bus probe"}[box]
@@ -175,9 +173,6 @@ def rows(ask: Ask, hpa: Hpa, chosen: Hpa | None = None) -> tuple[DramRow, ...]:
         detail = ask.line(at)
         mac = "" if detail.mac_stored is None else f"{detail.mac_stored:07x}"
         found.append(
-            DramRow(at, detail.cipher, detail.owner_bit, mac, owner, at == line, detail.poison,
-                    at == pointed)
+            DramRow(at, detail.cipher, detail.owner_bit, mac, owner, at == line, detail.poison, at == pointed)
         )
     return tuple(found)
-
-

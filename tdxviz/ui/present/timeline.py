@@ -10,7 +10,13 @@ LANES = (
     ("device", "Devices"),
     ("probe", "Probe"),
 )
+PROBE = 4
+"""Row of the probe; it is shown once a probe has acted."""
 OWNER_OF_LANE = {"guest": "td_a", "module": "module", "host": "host", "device": "device", "probe": "probe"}
+
+
+LETTERED = 20
+"""Pixels an event must have before its letters are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,11 @@ class Block:
     left: int
     right: int
     first_event: int
+
+
+def letters(name: str) -> str:
+    """Two letters for an event: ``LineDecrypted`` is ``LD``."""
+    return "".join(letter for letter in name if letter.isupper())[:2]
 
 
 def lane_number(name: str) -> int:
@@ -41,22 +52,36 @@ def index_at(x: float, low: float, high: float, width: int) -> int:
     return round(low + max(min(x / max(width, 1), 1.0), 0.0) * (high - low))
 
 
-def blocks(lanes: Sequence[str], low: float, high: float, width: int) -> list[Block]:
-    """Neighbouring events of a lane become one block; cost grows with the pixels, not the events."""
-    first, last = max(int(low), 0), min(int(high) + 1, len(lanes))
-    rows: list[Block] = []
-    open_: dict[int, list[int]] = {}
-    step = max(1, (last - first) // max(width * 4, 1))
-    for number in range(first, last, step):
-        lane = lane_number(lanes[number])
-        left = int(column(number, low, high, width))
-        right = max(int(column(number + step, low, high, width)), left + 2)
-        found = open_.get(lane)
-        if found is not None and left <= found[1] + 1:
-            found[1] = max(found[1], right)
-            continue
-        if found is not None:
-            rows.append(Block(lane, found[0], found[1], found[2]))
-        open_[lane] = [left, right, number]
-    rows += [Block(lane, *found) for lane, found in open_.items()]
-    return rows
+def codes(lanes: Sequence[str]) -> bytes:
+    """One byte an event: the row of its lane. Made once per recording, searched per paint."""
+    known = {name: lane_number(name) for name in set(lanes)}
+    return bytes(known[name] for name in lanes)
+
+
+def blocks(rows: bytes, low: float, high: float, width: int) -> list[Block]:
+    """Neighbouring events of a lane become one block; no event is lost.
+
+    ``rows`` comes from ``codes``. Cost grows with the pixels, not with the events: what falls on
+    pixels that are covered already is jumped over.
+    """
+    span = max(high - low, 1)
+    apart = width / span >= LETTERED
+    first, last = max(int(low), 0), min(int(high) + 1, len(rows))
+    found: list[Block] = []
+    for lane in range(len(LANES)):
+        start = left = right = -2
+        at = rows.find(lane, first, last)
+        while at >= 0:
+            begin = int(column(at, low, high, width))
+            end = max(int(column(at + 1, low, high, width)) - (2 if apart else 0), begin + 2)
+            if start >= 0 and begin <= right + 1 and not apart:
+                right = max(right, end)
+            else:
+                if start >= 0:
+                    found.append(Block(lane, left, right, start))
+                start, left, right = at, begin, end
+            beyond = at + 1 if apart else int(low + right * span / width)
+            at = rows.find(lane, max(at + 1, beyond), last)
+        if start >= 0:
+            found.append(Block(lane, left, right, start))
+    return found

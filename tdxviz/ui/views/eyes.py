@@ -95,8 +95,7 @@ class EyesPanel(Panel):
         gap = 10 * u
         width = (area.width() - gap * (count - 1)) / count
         return [
-            QRectF(area.left() + n * (width + gap), area.top(), width, area.height())
-            for n in range(count)
+            QRectF(area.left() + n * (width + gap), area.top(), width, area.height()) for n in range(count)
         ]
 
     def _lay(self) -> None:

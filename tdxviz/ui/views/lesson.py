@@ -2,89 +2,26 @@
 
 from typing import Any
 
-from PySide6.QtCore import QRectF, QSize, Qt, QUrl
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QTextDocument
+from PySide6.QtCore import QSize, Qt, QUrl
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
-    QTextBrowser,
     QVBoxLayout,
     QWidget,
 )
 
 from tdxviz.core.faults import TdxvizError
+from tdxviz.ui.dialogs import WordsDialog
+from tdxviz.ui.glossary import GLOSSARY
 from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import lesson as present
+from tdxviz.ui.views.lesson_parts import Prose, Segments
 from tdxviz.ui.views.lesson_question import QuestionBox
-
-FEATURES = (
-    QTextDocument.MarkdownFeature.MarkdownNoHTML | QTextDocument.MarkdownFeature.MarkdownDialectCommonMark
-)
-
-
-class Segments(QWidget):
-    """One bar a step: done, now, to come."""
-
-    def __init__(self, theme: Any) -> None:
-        super().__init__()
-        self.theme = theme
-        self.states: list[str] = []
-
-    def sizeHint(self) -> QSize:
-        return QSize(100, int(self.theme.px(8)))
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        if not self.states:
-            return
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        gap = self.theme.px(5)
-        width = (self.width() - gap * (len(self.states) - 1)) / len(self.states)
-        colours = {"done": self.theme.good, "now": self.theme.accent, "open": self.theme.rule}
-        painter.setPen(Qt.PenStyle.NoPen)
-        for number, state in enumerate(self.states):
-            painter.setBrush(QColor(colours[state]))
-            painter.drawRoundedRect(QRectF(number * (width + gap), 0, width, self.theme.px(5)), 2, 2)
-        painter.end()
-
-
-class Prose(QTextBrowser):
-    """Markdown without HTML; grows with its text instead of scrolling."""
-
-    def __init__(self, theme: Any) -> None:
-        super().__init__()
-        self.theme = theme
-        self.setOpenLinks(False)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setStyleSheet("border: none; padding: 0; background: transparent;")
-        self.document().setDocumentMargin(0)
-        self.document().documentLayout().documentSizeChanged.connect(lambda _: self._fit())
-
-    def loadResource(self, kind: int, name: QUrl) -> Any:
-        return None  # a lesson shows no file and asks no host
-
-    def show_markdown(self, text: str) -> None:
-        self.document().setDefaultFont(self.theme.font(14))
-        self.document().setMarkdown(text, FEATURES)
-        self._fit()
-
-    def resizeEvent(self, event: Any) -> None:
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        self.document().setTextWidth(max(self.viewport().width(), 50))
-        height = int(self.document().size().height()) + 2
-        if height != self.height():
-            self.setFixedHeight(height)
+from tdxviz.ui.widgets.flow import Flow
 
 
 class LessonPanel(Panel):
@@ -151,8 +88,10 @@ class LessonPanel(Panel):
     def _clear(self) -> None:
         while self.outer.count():
             item = self.outer.takeAt(0)
-            if item is not None and item.widget() is not None:
-                item.widget().deleteLater()
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
 
     def _rebuild(self) -> None:
         focused = self.focusWidget()
@@ -253,6 +192,24 @@ class LessonPanel(Panel):
             self._note(f"Hint {given} of {len(player.step.hints)}", self._hint)
         if self._truth:
             self._note("How true is this?", player.truth())
+        self._glossary(text)
+
+    def _glossary(self, text: str) -> None:
+        """The field's words that this step uses; a click or Enter explains one."""
+        terms = present.terms(text, GLOSSARY)
+        if not terms:
+            return
+        row = Flow(int(self.theme.px(2)))
+        row.add(self._label("Glossary:", "secondary"))
+        for term in terms:
+            button = QPushButton(term)
+            button.setObjectName(f"term_{term}")
+            button.setProperty("flat", "true")
+            button.setToolTip(GLOSSARY[term])
+            button.setAccessibleName(f"Glossary: {term}")
+            button.clicked.connect(lambda _=False, t=term: WordsDialog(self, t, GLOSSARY[t]).exec())
+            row.add(button)
+        self.box.addWidget(row)
 
     def _moves(self) -> None:
         player = self.player
@@ -268,7 +225,7 @@ class LessonPanel(Panel):
         if player.step.phase in ("observe", "contrast") and player.step.check is not None:
             outcome = player.check()
             words = "✔ Done: the machine did it." if outcome.holds else f"▸ Still to see: {outcome.missing}"
-            self.box.addWidget(self._label(words, "" if outcome.holds else "secondary"))
+            self.box.addWidget(self._label(words, "good" if outcome.holds else "secondary"))
 
     def _foot(self) -> None:
         player, foot = self.player, QWidget()

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from tdxviz.ui.present import lesson as present
+from tdxviz.ui.widgets.flow import Flow
 
 CONFIDENCE = ("a guess", "unsure", "fifty-fifty", "rather sure", "sure")
 
@@ -77,12 +78,11 @@ class QuestionBox(QWidget):
 
     def _cloze(self, text: str) -> None:
         self.combos: dict[str, QComboBox] = {}
+        sentence = Flow(int(self.theme.px(5)))
         blanks = {blank.id: blank for blank in self.question.ask.blanks}
         for words, key in present.cloze_parts(" ".join(text.split()), list(blanks)):
-            if words.strip():
-                label = QLabel(words.strip().replace("**", ""))
-                label.setWordWrap(True)
-                self.box.addWidget(label)
+            for word in words.replace("**", "").split():
+                sentence.add(QLabel(word))
             if key:
                 combo = QComboBox()
                 combo.addItem("choose …")
@@ -92,7 +92,8 @@ class QuestionBox(QWidget):
                 if self.given and self.given.blanks.get(key) in blanks[key].options:
                     combo.setCurrentText(self.given.blanks[key])
                 self.combos[key] = combo
-                self.box.addWidget(combo, 0, Qt.AlignmentFlag.AlignLeft)
+                sentence.add(combo)
+        self.box.addWidget(sentence)
 
     def _text(self) -> None:
         self.words = QPlainTextEdit(self.given.text if self.given else "")

@@ -77,9 +77,7 @@ class StagePanel(Panel):
             focus = self.moment.focus.hpa if self.moment.focus else None
             vcpu = ask.vcpu()
             self._registers = (*vcpu.gprs, vcpu.rip)
-            self._shown = present.picture(
-                ask, self._events(), self.moment.index, focus, self._before
-            )
+            self._shown = present.picture(ask, self._events(), self.moment.index, focus, self._before)
             self._bar = None
         return self._shown
 

@@ -89,7 +89,6 @@ class Fonts:
             self._fitted[key] = (shown, self.width(face, shown))
         return self._fitted[key]
 
-
     def laid(self, face: Face, text: str) -> QStaticText:
         """``text`` with its glyphs already chosen: painting it again costs half."""
         key = (face, text)
@@ -156,9 +155,7 @@ class Brush:
         self.p.drawStaticText(QPointF(round(left), round(top)), self.fonts.laid(face, shown))
         return wide
 
-    def wrapped(
-        self, rect: QRectF, text: str, role: str = "text", *, size: int = 12, lines: int = 9
-    ) -> None:
+    def wrapped(self, rect: QRectF, text: str, role: str = "text", *, size: int = 12, lines: int = 9) -> None:
         """Words over several lines; the last one that fits ends in an ellipsis if need be."""
         metrics = self.font(False, size)[1]
         words, shown = text.split(" "), list[str]()
@@ -233,9 +230,7 @@ class Brush:
         for side in (-0.48, 0.48):
             back = angle + math.pi + side
             length = size * 1.25
-            corners.append(
-                QPointF(tip.x() + length * math.cos(back), tip.y() + length * math.sin(back))
-            )
+            corners.append(QPointF(tip.x() + length * math.cos(back), tip.y() + length * math.sin(back)))
         self.p.setPen(Qt.PenStyle.NoPen)
         self.p.setBrush(color)
         self.p.drawPolygon(QPolygonF(corners))

@@ -35,8 +35,9 @@ def bar(area: QRectF, unit: float, film: Film | None) -> Bar:
     row = QRectF(area.left(), area.top() + 15 * u, area.width(), 20 * u)
     names = ("back", "on", "play")
     buttons = {
-        name: QRectF(row.left() + n * (BUTTON + 3) * u, row.top() - 1 * u,
-                     (BUTTON if n < 2 else 46) * u, 22 * u)
+        name: QRectF(
+            row.left() + n * (BUTTON + 3) * u, row.top() - 1 * u, (BUTTON if n < 2 else 46) * u, 22 * u
+        )
         for n, name in enumerate(names)
     }
     right = row.right()

@@ -53,7 +53,6 @@ def _labels(brush: Brush, plan: Plan, shown: StagePicture) -> None:
     _flag(brush, QPointF(plan.outside.left() + 14 * u, plan.outside.top()), "outside: nobody is trusted",
           "outside", plan.outside.width() - 28 * u)  # fmt: skip
 
-
     if plan.tall:
         _flag(brush, QPointF(plan.package.left() + 14 * u, plan.package.bottom()),
               "below: firmware, not trusted", "secondary", plan.package.width() - 28 * u)  # fmt: skip

@@ -32,19 +32,23 @@ class TimelinePanel(Panel):
         super().__init__(bridge, theme)
         self._low = 0.0
         self._high = 0.0
-        self._known = (0, "")
+        self._known = (0, "", 0)
+        self._rows = 4
+        self._codes = b""
 
     def sizeHint(self) -> QSize:
         return QSize(int(self.theme.px(600)), int(self.theme.px(112)))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(int(self.theme.px(200)), int(self.theme.px(64)))
+        return QSize(int(self.theme.px(200)), int(self.theme.px(104)))
 
     def show_moment(self, moment: Any) -> None:
-        what = (moment.total, moment.world)
+        what = (moment.total, moment.world, self.bridge.session.branch)
         if what != self._known:
             self._known = what
             self._low, self._high = 0.0, float(max(moment.total, 1))
+            self._codes = present.codes(self.bridge.session.timeline.lanes)
+            self._rows = 5 if present.PROBE in self._codes else 4
         super().show_moment(moment)
 
     # --- geometry -------------------------------------------------------------------------
@@ -72,6 +76,7 @@ class TimelinePanel(Panel):
         self._heading(painter)
         self._lanes(painter)
         self._marks(painter)
+        self._tracks(painter)
         self._now(painter)
         self.paint_cursor(painter)
         painter.end()
@@ -95,25 +100,61 @@ class TimelinePanel(Panel):
 
     def _lanes(self, painter: QPainter) -> None:
         u, theme, area = self.theme.px, self.theme, self._area()
-        height = area.height() / len(present.LANES)
+        height = area.height() / self._rows
         painter.setFont(theme.font(min(12, max(height / theme.scale - 2, 9))))
-        for number, (_, words) in enumerate(present.LANES):
+        guest = "VM" if self.moment.world == "legacy" else "TD-A"
+        for number, (lane, words) in enumerate(present.LANES[: self._rows]):
             y = area.top() + number * height
             painter.setPen(QColor(theme.secondary))
-            painter.drawText(
-                QRectF(u(10), y, area.left() - u(14), height), Qt.AlignmentFlag.AlignVCenter, words
-            )
+            room = QRectF(u(10), y, area.left() - u(14), height)
+            painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, guest if lane == "guest" else words)
             painter.setPen(QPen(QColor(theme.rule), u(1)))
             painter.drawLine(int(area.left()), int(y + height / 2), int(area.right()), int(y + height / 2))
-        lanes = self.bridge.session.timeline.lanes
-        painter.setPen(QPen(QColor(theme.edge), u(0.6)))
-        for block in present.blocks(lanes, self._low, self._high, int(area.width())):
+        wide = area.width() / max(self._high - self._low, 1) >= present.LETTERED
+        for block in present.blocks(self._codes, self._low, self._high, int(area.width())):
+            painter.setPen(QPen(QColor(theme.edge), u(0.6)))
             painter.setBrush(self._lane_colour(block.lane))
-            y = area.top() + block.lane * height
-            width = max(block.right - block.left, 2)
-            painter.drawRoundedRect(
-                QRectF(area.left() + block.left, y + height * 0.16, width, height * 0.68), 1.5, 1.5
-            )
+            y = area.top() + block.lane * height + height * 0.12
+            left = max(area.left() + block.left, area.left())
+            width = min(max(area.left() + block.right - left, 2), area.right() - left)
+            rect = QRectF(left, y, width, height * 0.76)
+            painter.drawRoundedRect(rect, 1.5, 1.5)
+            if wide and height >= u(11):
+                self._letters(painter, rect, block)
+
+    def _letters(self, painter: QPainter, rect: QRectF, block: present.Block) -> None:
+        """What the event is, in two letters, once there is room for them."""
+        name = type(self.bridge.session.events[block.first_event]).__name__
+        owner = present.OWNER_OF_LANE[present.LANES[block.lane][0]]
+        ink = OWNER_HUES[owner][1] if owner in OWNER_HUES else self.theme.panel
+        painter.setFont(self.theme.mono(min(10, rect.height() / self.theme.scale - 1), True))
+        painter.setPen(QColor(ink))
+        painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, present.letters(name))
+
+    def _tracks(self, painter: QPainter) -> None:
+        """Every other branch as a thin bar from where it left; a click goes there."""
+        u, area, session = self.theme.px, self._area(), self.bridge.session
+        here = session.branches[session.branch]
+        for number, branch in enumerate(session.branches):
+            if number == session.branch:
+                continue
+            fork = here.fork_index if here.parent == number else branch.fork_index
+            known = branch.timelines.get(session.world)
+            end = len(known.events) if known is not None else fork + 1
+            left, right = self._x(fork), self._x(max(end, fork + 1))
+            left = min(max(left, area.left()), area.right() - u(12))
+            rect = QRectF(left, area.bottom() - u(1), max(min(right, area.right()) - left, u(12)), u(4))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(self.theme.accent))
+            painter.drawRoundedRect(rect, u(2), u(2))
+            painter.setPen(QPen(QColor(self.theme.accent), u(1.2), Qt.PenStyle.DashLine))
+            painter.drawLine(int(left), int(area.top()), int(left), int(area.bottom()))
+            words = f"Branch “{branch.name}”, left at event {fork}\nGo to its end"
+            self.hit(rect.adjusted(0, -u(3), 0, u(3)), lambda n=number: self._to_branch(n), words)
+
+    def _to_branch(self, number: int) -> None:
+        self.bridge.session.switch_branch(number)
+        self.bridge.refresh()
 
     def _lane_colour(self, lane: int) -> QColor:
         name = present.OWNER_OF_LANE[present.LANES[lane][0]]
@@ -154,11 +195,6 @@ class TimelinePanel(Panel):
             if mark.branch == self.bridge.session.branch:
                 x = self._x(mark.index)
                 painter.drawText(int(x - u(5)), int(area.top() + u(2)), "★")
-        for branch in self.bridge.session.branches:
-            if branch.fork_index is not None and branch.name != "main":
-                x = self._x(branch.fork_index)
-                painter.setPen(QPen(QColor(theme.accent), u(1.4), Qt.PenStyle.DashLine))
-                painter.drawLine(int(x), int(area.top()), int(x), int(area.bottom()))
 
     def _now(self, painter: QPainter) -> None:
         u, area = self.theme.px, self._area()

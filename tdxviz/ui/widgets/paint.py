@@ -47,7 +47,9 @@ def elided(
     return metrics.horizontalAdvance(shown)
 
 
-def title_row(painter: QPainter, theme: Theme, rect: QRectF, title: str, detail: str = "", key: str = "") -> float:
+def title_row(
+    painter: QPainter, theme: Theme, rect: QRectF, title: str, detail: str = "", key: str = ""
+) -> float:
     """Title, a quieter detail beside it, the key letter at the right; returns the y below it."""
     u = theme.px
     row = QRectF(rect.left() + u(12), rect.top() + u(4), max(rect.width() - u(24), 1), u(22))

@@ -1,0 +1,56 @@
+"""Further questions to a moment's machine: those of the views of memory, translation and vCPU."""
+
+from typing import TYPE_CHECKING
+
+from tdxviz.core.units import PAGE, Hpa
+from tdxviz.ui.present.ask import Ask
+
+if TYPE_CHECKING:  # the core is heavy and must not be imported before the first paint
+    from tdxviz.core.peek import EpochInfo, LineInfo
+
+PROCESSORS = 4
+
+
+class Questions(Ask):
+    """``Ask`` for the panels around the stage; every answer is remembered."""
+
+    def page_map(self) -> bytes:
+        """One owner code (index into ``peek.OWNERS``) a page."""
+        from tdxviz.core import peek
+
+        return self._once(("map",), lambda: peek.page_map(self.machine))
+
+    def page_lines(self, hpa: Hpa) -> "tuple[LineInfo, ...]":
+        from tdxviz.core import peek
+
+        page = hpa - hpa % PAGE
+        return self._once(("lines", page), lambda: peek.page_lines(self.machine, page))
+
+    def epochs(self) -> "EpochInfo | None":
+        from tdxviz.core import peek
+
+        return self._once(("epochs",), lambda: peek.epochs(self.machine))
+
+    def host_registers(self, lp: int) -> tuple[int, ...]:
+        from tdxviz.core import peek
+
+        return self._once(("host", lp), lambda: peek.host_registers(self.machine, lp))
+
+    def symbols(self) -> dict[str, int]:
+        from tdxviz.core import peek
+
+        return self._once(("symbols",), lambda: peek.symbols(self.machine))
+
+    def translate(self, gla: int) -> Hpa | None:
+        """A linear address of the guest to host-physical, through all its tables."""
+        from tdxviz.core.peek_walk import translate
+
+        cpu = self.vcpu()
+        return self._once(
+            ("gla", gla),
+            lambda: translate(self.machine, gla, cr3=cpu.cr3, paging=bool(cpu.cr0 >> 31)),
+        )
+
+    def modes(self) -> tuple[str, ...]:
+        """Who runs on each logical processor: ``host``, ``td`` or ``vm``."""
+        return tuple(lp.mode for lp in self.machine.platform.lps)

@@ -1,0 +1,154 @@
+"""Attack cards: who, what, where, and a question; one click plays it."""
+
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tdxviz.ui.panel import Panel
+from tdxviz.ui.present import attacks as present
+from tdxviz.ui.theme import VERDICT_ROLES
+
+POSITIONS = {"software": "host", "device": "device", "physical": "probe"}
+
+
+class AttacksPanel(Panel):
+    """Cards in a column, filtered by what is typed above them."""
+
+    name = "attacks"
+    title = "Attacks"
+    key = "A"
+    tooltip = "Choose an attack: it is played by the machine and judged by its events"
+
+    def __init__(self, bridge: Any, theme: Any) -> None:
+        super().__init__(bridge, theme)
+        self._shown: tuple[Any, ...] = ()
+        self.box = QVBoxLayout(self)
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("filter: probe, read, register …")
+        self.filter.setAccessibleName("Filter attacks")
+        self.filter.textChanged.connect(lambda _: self._rebuild())
+        self.head = QLabel(self.title)
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        for widget in (self.head, self.filter):
+            self.box.addWidget(widget)
+        self.box.addWidget(self.area, 1)
+        self.setFocusProxy(self.filter)
+
+    def sizeHint(self) -> QSize:
+        return QSize(int(self.theme.px(330)), int(self.theme.px(480)))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(int(self.theme.px(220)), int(self.theme.px(160)))
+
+    def set_theme(self, theme: Any) -> None:
+        super().set_theme(theme)
+        self._shown = ()
+        if self.moment is not None:
+            self.show_moment(self.moment)
+
+    def show_moment(self, moment: Any) -> None:
+        super().show_moment(moment)
+        session = self.bridge.session
+        player = getattr(self.bridge, "player", None)
+        step = player.position if player else -1
+        now = (id(session), session.branch, step, tuple(sorted(present.newest_verdicts(session).items())))
+        if now != self._shown:
+            self._shown = now
+            self._rebuild()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(self.theme.panel))
+        painter.end()
+
+    # --- cards ----------------------------------------------------------------------------
+
+    def _cards(self) -> list[present.CardText]:
+        from tdxviz.core.attacks.catalogue import attacks
+
+        words = self.filter.text().lower().split()
+        cards = present.cards(attacks(), self.bridge.session)
+        return [
+            c
+            for c in cards
+            if all(w in f"{c.id} {c.title} {c.who} {c.what} {c.where}".lower() for w in words)
+        ]
+
+    def _refusal(self) -> str:
+        from tdxviz.session.actions import Action
+
+        return self.bridge.guard(Action("attack", {"id": ""})) if self.bridge.guard else ""
+
+    def _rebuild(self) -> None:
+        u = self.theme.px
+        self.box.setContentsMargins(int(u(12)), int(u(8)), int(u(8)), int(u(8)))
+        self.head.setFont(self.theme.font(14, True))
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 0, int(u(6)), 0)
+        column.setSpacing(int(u(8)))
+        refusal = self._refusal()
+        for card in self._cards():
+            column.addWidget(self._card(card, refusal))
+        column.addStretch(1)
+        self.area.setWidget(inner)
+
+    def _card(self, card: present.CardText, refusal: str) -> QFrame:
+        u = self.theme.px
+        frame, inner = QFrame(), QVBoxLayout()
+        frame.setProperty("role", "card")
+        inner.setContentsMargins(int(u(10)), int(u(8)), int(u(10)), int(u(8)))
+        inner.setSpacing(int(u(3)))
+        title = self._label(card.title)
+        title.setFont(self.theme.font(14, True))
+        inner.addWidget(title)
+        inner.addWidget(self._label(f"{card.who} {card.what}, {card.where}.", "secondary"))
+        inner.addWidget(self._label(card.question))
+        row = QHBoxLayout()
+        for world, word, shape in card.results:
+            chip = self._label(f"{present.WORLD_SHORT[world]}: {word}")
+            chip.setWordWrap(False)
+            tone = getattr(self.theme, VERDICT_ROLES.get(shape, "secondary"))
+            chip.setStyleSheet(f"color: {tone}; font-weight: bold; font-size: {u(11.5):.0f}px;")
+            row.addWidget(chip)
+        row.addStretch(1)
+        play = QPushButton("Play")
+        play.setObjectName(f"play_{card.id}")
+        play.setAccessibleName(f"Play the attack: {card.title}")
+        play.setEnabled(not refusal)
+        play.setToolTip(refusal or "The machine carries it out; the banner tells the verdict")
+        play.clicked.connect(lambda _=False, n=card.id: self._play(n))
+        row.addWidget(play)
+        inner.addLayout(row)
+        frame.setLayout(inner)
+        return frame
+
+    def _label(self, text: str, role: str = "") -> QLabel:
+        label = QLabel(text)
+        label.setWordWrap(True)
+        label.setProperty("role", role)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        return label
+
+    def _play(self, name: str) -> None:
+        from tdxviz.session.actions import Action
+
+        self.bridge.act(Action("attack", {"id": name}))
+
+    def describe(self) -> str:
+        rows = [f"{c.title}: {c.question}" for c in self._cards()]
+        return f"{len(rows)} attacks. " + " ".join(rows)

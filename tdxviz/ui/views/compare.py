@@ -1,0 +1,71 @@
+"""Two worlds side by side: the same script, the same bytes, two outcomes."""
+
+from typing import Any
+
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from tdxviz.ui.panel import Panel
+from tdxviz.ui.present import compare as present
+from tdxviz.ui.views.compare_half import Half
+
+
+class ComparePanel(Panel):
+    """Left the other world, right this one; the middle line says where they differ."""
+
+    name = "compare"
+    title = "Two worlds"
+    key = "C"
+    tooltip = "The same script in two worlds: press C to start and to stop comparing"
+
+    def __init__(self, bridge: Any, theme: Any) -> None:
+        super().__init__(bridge, theme)
+        self.left, self.right = Half(theme), Half(theme)
+        self.words = QLabel("")
+        self.words.setWordWrap(True)
+        row = QHBoxLayout()
+        row.addWidget(self.left, 1)
+        row.addWidget(self.right, 1)
+        holder = QWidget()
+        holder.setLayout(row)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.box = QVBoxLayout(self)
+        self.box.addWidget(holder, 1)
+        self.box.addWidget(self.words)
+
+    def sizeHint(self) -> QSize:
+        return QSize(int(self.theme.px(760)), int(self.theme.px(420)))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(int(self.theme.px(380)), int(self.theme.px(200)))
+
+    def set_theme(self, theme: Any) -> None:
+        super().set_theme(theme)
+        for half in (self.left, self.right):
+            half.theme = theme
+            half.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(self.theme.bg))
+        painter.end()
+
+    def show_moment(self, moment: Any) -> None:
+        super().show_moment(moment)
+        other = moment.compare
+        self.words.setStyleSheet(f"color: {self.theme.text}; font-size: {self.theme.px(13):.0f}px;")
+        if other is None:
+            self.words.setText("Press C to play this script in the other world as well.")
+            self.left.show_side(None)
+            self.right.show_side(present.side(moment.machine, moment.focus, moment.verdict))
+            return
+        verdict = present.other_verdict(self.bridge.session, moment)
+        a = present.side(other, moment.focus, verdict)
+        b = present.side(moment.machine, moment.focus, moment.verdict)
+        self.left.show_side(a, against=b)
+        self.right.show_side(b, against=a)
+        self.words.setText(present.difference(a, b))
+
+    def describe(self) -> str:
+        return f"{self.title}. {self.words.text()} {self.left.describe()} {self.right.describe()}"

@@ -1,0 +1,172 @@
+"""The console: commands as text, events as text, both the same as elsewhere in the app."""
+
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt, QUrl
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QLineEdit, QTextBrowser, QVBoxLayout
+
+from tdxviz.core.faults import TdxvizError
+from tdxviz.ui.panel import Panel
+from tdxviz.ui.present import console as present
+
+MOST_LINES = 400
+
+
+class Line(QLineEdit):
+    """Tab completes, ↑ and ↓ walk through what was typed before."""
+
+    def __init__(self, owner: "ConsolePanel") -> None:
+        super().__init__()
+        self.owner = owner
+        self.past: list[str] = []
+        self.at = 0
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down) and self.past:
+            self.at = min(max(self.at + (-1 if event.key() == Qt.Key.Key_Up else 1), 0), len(self.past))
+            self.setText(self.past[self.at] if self.at < len(self.past) else "")
+            return
+        super().keyPressEvent(event)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        if forward and self.text() and self.owner.complete():
+            return True
+        return super().focusNextPrevChild(forward)
+
+
+class ConsolePanel(Panel):
+    """What happened since the last command, and a line to type the next one."""
+
+    name = "console"
+    title = "Console"
+    tooltip = "Type help; Tab completes, ↑ repeats; click an event to go there"
+
+    def __init__(self, bridge: Any, theme: Any) -> None:
+        super().__init__(bridge, theme)
+        self.log = QTextBrowser()
+        self.log.setOpenLinks(False)
+        self.log.setAccessibleName("Events and answers")
+        self.log.anchorClicked.connect(self._jump)
+        self.log.document().setMaximumBlockCount(MOST_LINES)
+        self.line = Line(self)
+        self.line.setPlaceholderText("host read password · run until loop_end · attack cold-boot · help")
+        self.line.setAccessibleName("Command")
+        self.line.returnPressed.connect(self._enter)
+        box = QVBoxLayout(self)
+        box.addWidget(self.log, 1)
+        box.addWidget(self.line)
+        self.setFocusProxy(self.line)
+        self._known: Any = None
+        self._dress()
+
+    def sizeHint(self) -> QSize:
+        return QSize(int(self.theme.px(600)), int(self.theme.px(120)))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(int(self.theme.px(200)), int(self.theme.px(70)))
+
+    def set_theme(self, theme: Any) -> None:
+        super().set_theme(theme)
+        self._dress()
+
+    def _dress(self) -> None:
+        u = int(self.theme.px(6))
+        layout = self.layout()
+        if layout is not None:
+            layout.setContentsMargins(u, u // 2, u, u // 2)
+            layout.setSpacing(u // 2)
+        self.log.document().setDefaultFont(self.theme.mono(12))
+        style = f'font-family: "DejaVu Sans Mono"; font-size: {self.theme.px(12.5):.0f}px;'
+        self.line.setStyleSheet(style)
+        self.log.setStyleSheet(style + f"padding: {self.theme.px(4):.0f}px;")
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(self.theme.panel))
+        painter.end()
+
+    def show_moment(self, moment: Any) -> None:
+        super().show_moment(moment)
+        now = (id(self.bridge.session), len(self.bridge.session.entries), moment.world)
+        if self._known is not None and now != self._known and self.bridge.session.entries:
+            self._print_entry(self.bridge.session.entries[-1])
+        self._known = now
+
+    def _print_entry(self, entry: Any) -> None:
+        session = self.bridge.session
+        self._say(f"> {entry.title}", self.theme.text, bold=True)
+        if entry.problem:
+            self._say(entry.problem, self.theme.bad)
+        numbers = [
+            n for n in range(entry.first_event, entry.end_event) if present.interesting(session.events[n])
+        ]
+        for number in numbers[-24:]:
+            text = present.event_line(number, session.events[number], session.lane(number))
+            self._say(text, self.theme.secondary, link=number)
+        if not numbers and entry.end_event > entry.first_event:
+            self._say(
+                f"  {entry.end_event - entry.first_event} micro-operations; see the timeline",
+                self.theme.secondary,
+            )
+        if entry.verdict is not None:
+            self._say(f"  {entry.verdict.word}: {entry.verdict.sentence}", self.theme.warn, bold=True)
+
+    def _say(self, text: str, colour: str, *, bold: bool = False, link: int | None = None) -> None:
+        safe = text.replace("&", "&amp;").replace("<", "&lt;")
+        weight = "font-weight:bold;" if bold else ""
+        if link is not None:
+            safe = f'<a href="event:{link}" style="color:{colour};text-decoration:none">{safe}</a>'
+        self.log.append(f'<span style="color:{colour};{weight}">{safe}</span>')
+
+    def _jump(self, url: QUrl) -> None:
+        self.bridge.go_to(int(url.toString().partition(":")[2]) + 1)
+
+    # --- typing ---------------------------------------------------------------------------
+
+    def _enter(self) -> None:
+        from tdxviz.session.actions import Action
+
+        text = self.line.text().strip()
+        if not text:
+            return
+        self.line.past.append(text)
+        self.line.at = len(self.line.past)
+        self.line.clear()
+        try:
+            name, args = present.parse(text)
+        except TdxvizError as slip:
+            self._say(f"> {text}", self.theme.text, bold=True)
+            self._say(str(slip), self.theme.bad)
+            return
+        if name == "help":
+            for words in present.VERBS.values():
+                self._say("  " + words, self.theme.secondary)
+        elif name == "go":
+            self.bridge.go_to(args["n"])
+        else:
+            self.bridge.act(Action(name, args))
+
+    def complete(self) -> bool:
+        """Complete the line as far as it is unique; True if that changed anything."""
+        from tdxviz.core.attacks.catalogue import IDS
+        from tdxviz.core.peek import symbols
+
+        text = self.line.text()
+        found = present.complete(text, list(symbols(self.bridge.moment.machine)), list(IDS))
+        if not found:
+            return False
+        common = found[0]
+        for one in found[1:]:
+            while not one.lower().startswith(common.lower()):
+                common = common[:-1]
+        if len(common) > len(text):
+            self.line.setText(common)
+            return True
+        self._say(
+            "  " + "   ".join(f.split(" ")[-1] if " " in f else f for f in found[:12]), self.theme.secondary
+        )
+        return True
+
+    def describe(self) -> str:
+        return "Console. Last lines: " + " / ".join(self.log.toPlainText().splitlines()[-6:])

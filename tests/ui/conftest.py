@@ -1,0 +1,5 @@
+"""Tests of the interface need no screen."""
+
+import os
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
