@@ -78,14 +78,12 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def _options(argv: list[str]) -> int:
-    parser = _overview()
-    known, _ = parser.parse_known_args(argv)
-    if known.version:
+    if _overview().parse_args(argv).version:
         from tdxviz.cli.selfcheck import version
 
         print(f"tdxviz {version()}")
         return OK
-    return _delegate(APP, argv)
+    return _delegate(APP, [])
 
 
 def _overview() -> argparse.ArgumentParser:
