@@ -25,6 +25,11 @@ class GuestFault(Architectural):
         self.cr2 = cr2
 
 
+class Boundary(Architectural):
+    """No failure: the instruction is complete (RIP included), and the step loop must look again before the
+    next one, because interrupts, a debug trap or the mode may have changed."""
+
+
 class EptViolation(Architectural):
     """The second-level walk (Secure EPT, shared EPT, or a legacy EPT) gave no usable mapping."""
 

@@ -1,11 +1,13 @@
 """Where the fields of TDR, TDCS and TDVPS lie in their pages: (page index, offset, size).
 
-Field names and owners are the module's; offsets of TDVPR management (0x100) and guest state follow
-the module where known, the rest is our own arrangement, never visible outside the TD's key.
-Source: tdx-architecture 3.1 and 13.
+Field names and owners are the module's. #VE information, guest GPRs, debug registers and CR2 (0x980)
+and guest MSRs (0xA80) stand where the module keeps them, the virtual APIC page as the processor does;
+the rest is our own arrangement, never visible outside the TD's key.
+Source: tdx-architecture 3.1 and 13; module source tdx_tdvps.h.
 """
 
-from tdxviz.core.arch.registers import GPR_NAMES
+from tdxviz.core.arch.msrs import SAVED
+from tdxviz.core.arch.registers import GPR_NAMES, SEGMENT_NAMES
 
 Layout = dict[str, tuple[int, int, int]]
 
@@ -38,23 +40,47 @@ TDCS: Layout = _table(
     "RTMR2": (0, 0x380, 48), "RTMR3": (0, 0x3C0, 48),
 }  # fmt: skip
 
+VMCS_STATE = (
+    "RIP", "RFLAGS", "CR0", "CR3", "CR4", "EFER", "BITS", "CPL", "GDT_BASE", "GDT_LIMIT", "IDT_BASE",
+    "IDT_LIMIT", "DR7", "SSP", "QUIET_AT", "ACTIVITY",
+)  # fmt: skip
+"""Guest state that is not a segment, in page 1. The real VMCS has a layout of the processor's own."""
+
+SEGMENTS = (*SEGMENT_NAMES, "LDTR", "TR")
+SEGMENT_PARTS = ("SELECTOR", "BASE", "LIMIT", "ATTRIBUTES")
+VMCS_SEGMENTS = tuple(f"{name}_{part}" for name in SEGMENTS for part in SEGMENT_PARTS)
+VMCS_CONTROLS = (
+    "SHARED_EPTP", "PIN_BASED_CONTROLS", "POSTED_INTERRUPT_NOTIFICATION_VECTOR",
+    "POSTED_INTERRUPT_DESCRIPTOR_ADDRESS",
+)  # fmt: skip
+GUEST_STATE = ("DR0", "DR1", "DR2", "DR3", "DR6", "XCR0", "CR2")
+MOST_EPF_GPAS = 32
+"""Faulting GPAs that the zero-step filter remembers."""
+
 TDVPS: Layout = (
-    _table(0, 0, ("VE_EXIT_REASON", "VE_VALID", "VE_QUALIFICATION", "VE_GLA", "VE_GPA", "VE_LENGTH"))
+    {
+        "VE_EXIT_REASON": (0, 0, 4), "VE_VALID": (0, 4, 4), "VE_QUALIFICATION": (0, 8, 8),
+        "VE_GLA": (0, 0x10, 8), "VE_GPA": (0, 0x18, 8), "VE_EPTP_INDEX": (0, 0x20, 2),
+        "VE_LENGTH": (0, 0x24, 4), "VE_INSTRUCTION_INFO": (0, 0x28, 4),
+    }
     | _table(
         0, 0x100,
         (
             "VCPU_STATE", "VCPU_INDEX", "ASSOC_LPID", "LAST_TD_EXIT", "VCPU_EPOCH", "NUM_TDVPS",
-            "VMCALL_MASK", "SHARED_EPTP",
+            "VMCALL_MASK", "CPUID_SUPERVISOR_VE", "CPUID_USER_VE", "PEND_NMI", "LAST_EXIT_TSC",
+            "EPF_COUNT", "LAST_EPF_GPA_LIST_IDX",
         ),
     )
     | _table(0, 0x180, tuple(f"TDVPS_PA{n}" for n in range(MAX_TDVPS)))
-    | _table(0, 0x400, GPR_NAMES)
-    | _table(
-        0, 0x480,
-        (
-            "RIP", "RFLAGS", "CR0", "CR2", "CR3", "CR4", "EFER", "BITS", "CPL", "GDT_BASE",
-            "GDT_LIMIT", "IDT_BASE", "IDT_LIMIT", "HALTED", "CS", "SS",
-        ),
-    )
+    | _table(0, 0x200, tuple(f"EPF_GPA{n}" for n in range(MOST_EPF_GPAS)))
+    | _table(0, 0x980, GPR_NAMES)
+    | _table(0, 0xA00, GUEST_STATE)
+    | _table(0, 0xA80, tuple(SAVED.values()))
+    | _table(1, 0, VMCS_STATE)
+    | _table(1, 0x100, VMCS_SEGMENTS)
+    | _table(1, 0x800, VMCS_CONTROLS)
+    | {"TPR": (2, 0x80, 4)}
+    | {f"ISR{n}": (2, 0x100 + 0x10 * n, 4) for n in range(8)}
+    | {f"IRR{n}": (2, 0x200 + 0x10 * n, 4) for n in range(8)}
     | _table(3, 0xA0, tuple(f"XMM{n}" for n in range(16)), 16)
 )  # fmt: skip

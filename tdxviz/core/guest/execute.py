@@ -5,7 +5,14 @@ outcome that is raised leaves registers, flags and memory untouched, with RIP at
 """
 
 from tdxviz.core import events as e
-from tdxviz.core.faults import Architectural, EptViolation, GuestFault, MachineCheck, TripleFault
+from tdxviz.core.faults import (
+    Architectural,
+    Boundary,
+    EptViolation,
+    GuestFault,
+    MachineCheck,
+    TripleFault,
+)
 from tdxviz.core.guest import decoder
 from tdxviz.core.guest.compiler import Compiled, compile_at
 from tdxviz.core.guest.context import Context
@@ -35,7 +42,8 @@ def run(
     x = Context(p, lp, ctx, cpu)
     known = x.known
     tlb, lines, vpid = lp.tlb, p.cache.lines, ctx.vpid
-    done = 0
+    done, rip = 0, cpu.rip
+    last: Compiled | None = None
     try:
         while done < steps:
             rip = cpu.rip
@@ -55,6 +63,7 @@ def run(
                 compiled = found[1]
             if compiled.op is None:
                 _not_modelled(x, rip, compiled)
+            last = compiled
             target = compiled.op(x)  # type: ignore[misc]  # because _not_modelled has raised
             cpu.rip = compiled.next if target is None else target
             done += 1
@@ -62,6 +71,10 @@ def run(
                 _retired(x, rip, compiled)
             if cpu.rip == until:
                 break
+    except Boundary:
+        done += 1
+        if p.trace and last is not None:
+            _retired(x, rip, last)
     except Architectural as outcome:
         outcome.executed = done
         raise

@@ -1,9 +1,14 @@
 """The architectural state of one vCPU while a logical processor runs it. Data only."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from tdxviz.core.arch import msrs as msr
 from tdxviz.core.arch.registers import (
+    CS,
+    FS,
     GPR_NAMES,
+    GS,
     R8,
     R9,
     R10,
@@ -20,18 +25,55 @@ from tdxviz.core.arch.registers import (
     RDX,
     RSI,
     RSP,
+    SS,
 )  # fmt: skip
 
 __all__ = [
-    "GPR_NAMES", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "RAX", "RBP", "RBX", "RCX",
-    "RDI", "RDX", "RSI", "RSP", "CpuState",
+    "GPR_NAMES", "NULL_SEGMENT", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "RAX", "RBP",
+    "RBX", "RCX", "RDI", "RDX", "RSI", "RSP", "CpuState", "Segment",
 ]  # fmt: skip
+
+NOWHERE = -1
+
+
+class Segment(NamedTuple):
+    """A segment register. ``attributes`` as a VMCS holds them: type 3:0, S 4, DPL 6:5, P 7, L 13,
+    D/B 14, G 15, unusable 16."""
+
+    selector: int
+    base: int = 0
+    limit: int = 0xFFFF_FFFF
+    attributes: int = 0xC093
+
+    @property
+    def dpl(self) -> int:
+        return self.attributes >> 5 & 3
+
+    @property
+    def long(self) -> bool:
+        return bool(self.attributes >> 13 & 1)
+
+    @property
+    def usable(self) -> bool:
+        return not self.attributes >> 16 & 1
+
+
+NULL_SEGMENT = Segment(0, 0, 0, 0x1_0000)
+FLAT_CODE = 0xC09B
+INITIAL_LDTR, INITIAL_TR = Segment(0, 0, 0xFFFF, 0x1_0082), Segment(0, 0, 0xFFFF, 0x8B)
+
+
+def _flat() -> list[Segment]:
+    """ES CS SS DS FS GS of a fresh vCPU: flat, selectors 0."""
+    segments = [Segment(0)] * 6
+    segments[CS] = Segment(0, attributes=FLAT_CODE)
+    return segments
 
 
 @dataclass(slots=True)
 class CpuState:
-    """Registers of a guest. ``long_mode`` and ``bits`` follow from CR0, EFER and CS and are kept
-    up to date by whoever writes those."""
+    """Registers of a guest. ``bits`` and ``cpl`` follow from EFER, CS and SS and are kept up to date
+    by whoever writes those. A fresh one is a TD's initial vCPU (tdx-architecture 10.3)."""
 
     gprs: list[int] = field(default_factory=lambda: [0] * 16)
     rip: int = 0xFFFFFFF0
@@ -46,21 +88,97 @@ class CpuState:
     """Decoding mode: 32 or 64."""
     cpl: int = 0
     gdt_base: int = 0
-    gdt_limit: int = 0
+    gdt_limit: int = 0xFFFF
     idt_base: int = 0
     idt_limit: int = 0
     xmm: list[int] = field(default_factory=lambda: [0] * 16)
     halted: bool = False
-    cs: int = 0x8
-    ss: int = 0x10
+    segments: list[Segment] = field(default_factory=_flat)
+    """ES CS SS DS FS GS; index with the names of ``arch.registers``."""
+    ldtr: Segment = INITIAL_LDTR
+    tr: Segment = INITIAL_TR
+    dr: list[int] = field(default_factory=lambda: [0] * 4)
+    """DR0 to DR3."""
+    dr6: int = 0xFFFF_0FF0
+    dr7: int = 0x400
+    xcr0: int = 1
+    ssp: int = 0
+    msrs: list[int] = field(default_factory=lambda: list(msr.INITIAL))
+    """In the order of ``msrs.SAVED``; the slots have names there."""
+    tpr: int = 0
+    """Task priority of the virtual APIC; CR8 is its high half."""
+    irr: int = 0
+    """Virtual APIC: bit n = interrupt n is requested."""
+    isr: int = 0
+    """Virtual APIC: bit n = interrupt n is in service."""
+    quiet_at: int = NOWHERE
+    """STI and MOV SS: no interrupt is taken before the instruction at this address has run."""
+    nmi_blocked: bool = False
+    branch_tracker: bool = False
+    """CET: an indirect branch was taken and ENDBR64 must come next."""
 
     @property
     def paging(self) -> bool:
         return bool(self.cr0 >> 31)
 
+    @property
+    def long_mode(self) -> bool:
+        """EFER.LMA: 64-bit or compatibility mode."""
+        return bool(self.efer >> 10 & 1)
+
+    @property
+    def cr8(self) -> int:
+        return self.tpr >> 4
+
+    @cr8.setter
+    def cr8(self, value: int) -> None:
+        self.tpr = (value & 0xF) << 4
+
+    @property
+    def cs(self) -> int:
+        """Selector of CS; writing it leaves base, limit and attributes."""
+        return self.segments[CS].selector
+
+    @cs.setter
+    def cs(self, selector: int) -> None:
+        self.segments[CS] = self.segments[CS]._replace(selector=selector)
+
+    @property
+    def ss(self) -> int:
+        return self.segments[SS].selector
+
+    @ss.setter
+    def ss(self, selector: int) -> None:
+        self.segments[SS] = self.segments[SS]._replace(selector=selector)
+
+    def msr(self, index: int) -> int | None:
+        """An MSR that the vCPU itself holds, by its number; None for any other."""
+        match index:
+            case msr.EFER:
+                return self.efer
+            case msr.FS_BASE:
+                return self.segments[FS].base
+            case msr.GS_BASE:
+                return self.segments[GS].base
+        return self.msrs[msr.SLOT[index]] if index in msr.SLOT else None
+
+    def set_msr(self, index: int, value: int) -> None:
+        """Raises KeyError for an MSR that the vCPU does not hold."""
+        match index:
+            case msr.EFER:
+                self.efer = value
+            case msr.FS_BASE:
+                self.segments[FS] = self.segments[FS]._replace(base=value)
+            case msr.GS_BASE:
+                self.segments[GS] = self.segments[GS]._replace(base=value)
+            case _:
+                self.msrs[msr.SLOT[index]] = value
+
     def copy(self) -> "CpuState":
         return CpuState(
             self.gprs.copy(), self.rip, self.rflags, self.cr0, self.cr2, self.cr3, self.cr4,
             self.efer, self.bits, self.cpl, self.gdt_base, self.gdt_limit, self.idt_base,
-            self.idt_limit, self.xmm.copy(), self.halted, self.cs, self.ss,
+            self.idt_limit, self.xmm.copy(), self.halted, self.segments.copy(), self.ldtr, self.tr,
+            self.dr.copy(), self.dr6, self.dr7, self.xcr0, self.ssp, self.msrs.copy(), self.tpr,
+            self.irr, self.isr, self.quiet_at, self.nmi_blocked, self.branch_tracker,
         )  # fmt: skip

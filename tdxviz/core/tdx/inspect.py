@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 from tdxviz.core.arch import structures as s
-from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.platform import Platform
+from tdxviz.core.tdx import vcpu_state
 from tdxviz.core.tdx.module import Module, PamtEntry
-from tdxviz.core.tdx.vcpu_state import PLAIN
 from tdxviz.core.units import LINE, PAGE, Hkid, Hpa, with_keyid
 
 
@@ -80,12 +79,12 @@ def _vps(p: Platform, td: TdInfo) -> tuple[Hpa, ...]:
 
 def saved_cpu(p: Platform, td: TdInfo) -> CpuState:
     """Registers of the TD's first vCPU as its TDVPS pages hold them."""
-    pages, cpu = _vps(p, td), CpuState()
-    cpu.gprs = [field(p, td.hkid, pages, s.TDVPS, name) for name in GPR_NAMES]
-    for name, attribute in PLAIN.items():
-        setattr(cpu, attribute, field(p, td.hkid, pages, s.TDVPS, name))
-    cpu.xmm = [field(p, td.hkid, pages, s.TDVPS, f"XMM{n}") for n in range(16)]
-    return cpu
+    pages = _vps(p, td)
+
+    def read(page: int, offset: int, size: int) -> bytes:
+        return _bytes(p, pages[page] + offset, td.hkid, size) if page < len(pages) else bytes(size)
+
+    return vcpu_state.load(read)
 
 
 def epoch_counts(p: Platform, td: TdInfo) -> tuple[int, int, int]:

@@ -67,14 +67,18 @@ class Fields:
     def _place(self, name: str) -> tuple[Hpa, int]:
         """Address and size of a field, in a page that is really the structure's."""
         page, offset, size = self.layout[name]
-        if page >= len(self.pages):
-            raise Inconsistent(f"{name} lies in page {page} of a structure of {len(self.pages)} pages")
-        at = self.pages[page]
-        if page >= self.known_pages:
+        return self.page(page) + offset, size
+
+    def page(self, number: int) -> Hpa:
+        """A page of the structure. Raises Inconsistent unless it is really the structure's."""
+        if number >= len(self.pages):
+            raise Inconsistent(f"page {number} of a structure of {len(self.pages)} pages")
+        at = self.pages[number]
+        if number >= self.known_pages:
             entry = self.m.page(at)
             if entry is None or (entry.kind, entry.owner) != ("PT_TDCX", self.owner):
                 raise Inconsistent(f"{at:#x} is no TDCX page of this TD")
-        return at + offset, size
+        return at
 
 
 class Td:

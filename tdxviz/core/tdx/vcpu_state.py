@@ -1,27 +1,66 @@
-"""A vCPU's registers in its TDVPS pages: how they get there and back."""
+"""A vCPU's registers in its TDVPS pages: how they get there and back.
 
-from tdxviz.core.arch.registers import GPR_NAMES
-from tdxviz.core.hw.cpu import CpuState
+Whole runs of fields are packed and written at once; a TD exit happens for every character that a
+guest prints.
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+
+from tdxviz.core.arch import msrs
+from tdxviz.core.arch import structures as s
+from tdxviz.core.hw import path
+from tdxviz.core.hw.cpu import NOWHERE, CpuState, Segment
 from tdxviz.core.tdx.structs import Vcpu
+from tdxviz.core.units import U64
 
-PLAIN = {
-    "RIP": "rip", "RFLAGS": "rflags", "CR0": "cr0", "CR2": "cr2", "CR3": "cr3", "CR4": "cr4",
-    "EFER": "efer", "BITS": "bits", "CPL": "cpl", "GDT_BASE": "gdt_base",
-    "GDT_LIMIT": "gdt_limit", "IDT_BASE": "idt_base", "IDT_LIMIT": "idt_limit", "CS": "cs", "SS": "ss",
-}  # fmt: skip
-"""TDVPS field -> attribute of CpuState."""
+XMM_MASK = (1 << 128) - 1
+HLT, SHUTDOWN = 1, 2
+NMI_BLOCKED, BRANCH_TRACKER = 1 << 8, 1 << 9
+READ = Callable[[int, int, int], bytes]
+"""Page index, offset, size -> bytes of the TDVPS."""
+
+GPRS, GUEST, MSRS = s.TDVPS["RAX"], s.TDVPS["DR0"], s.TDVPS[msrs.SAVED[next(iter(msrs.SAVED))]]
+VMCS, SEGMENTS = s.TDVPS["RIP"], s.TDVPS["ES_SELECTOR"]
+TPR, ISR, IRR, XMM = s.TDVPS["TPR"], s.TDVPS["ISR0"], s.TDVPS["IRR0"], s.TDVPS["XMM0"]
+APIC_SIZE = 0x80
 
 
 def save(vcpu: Vcpu, cpu: CpuState) -> None:
     """Write all registers into the vCPU's pages, under the TD's key."""
-    vps = vcpu.vps
-    for name, value in zip(GPR_NAMES, cpu.gprs, strict=True):
-        vps[name] = value
-    for name, attribute in PLAIN.items():
-        vps[name] = getattr(cpu, attribute)
-    vps["HALTED"] = int(cpu.halted)
-    for number, value in enumerate(cpu.xmm):
-        vps[f"XMM{number}"] = value
+    for (page, offset, _), data in _blocks(cpu):
+        path.write_physical(vcpu.td.p, vcpu.vps.page(page) + offset, vcpu.vps.hkid, data)
+
+
+def _blocks(cpu: CpuState) -> Iterator[tuple[tuple[int, int, int], bytes]]:
+    """(Place of the first field, bytes) of every run of fields."""
+    yield GPRS, _words(cpu.gprs)
+    yield GUEST, _words([*cpu.dr, cpu.dr6, cpu.xcr0, cpu.cr2])
+    yield MSRS, _words(cpu.msrs)
+    activity = cpu.halted | cpu.nmi_blocked << 8 | cpu.branch_tracker << 9
+    yield VMCS, _words([
+        cpu.rip, cpu.rflags, cpu.cr0, cpu.cr3, cpu.cr4, cpu.efer, cpu.bits, cpu.cpl, cpu.gdt_base,
+        cpu.gdt_limit, cpu.idt_base, cpu.idt_limit, cpu.dr7, cpu.ssp,
+        cpu.rip if cpu.quiet_at == cpu.rip else U64, activity,
+    ])  # fmt: skip
+    yield SEGMENTS, _words([part for segment in (*cpu.segments, cpu.ldtr, cpu.tr) for part in segment])
+    yield XMM, b"".join((value & XMM_MASK).to_bytes(16, "little") for value in cpu.xmm)
+    yield TPR, cpu.tpr.to_bytes(4, "little")
+    yield ISR, _spread(cpu.isr)
+    yield IRR, _spread(cpu.irr)
+
+
+def _words(values: list[int]) -> bytes:
+    return struct.pack(f"<{len(values)}Q", *[value & U64 for value in values])
+
+
+def _spread(bits: int) -> bytes:
+    """256 bits in eight 32-bit registers, 16 bytes apart."""
+    return b"".join((bits >> 32 * n & 0xFFFF_FFFF).to_bytes(16, "little") for n in range(8))
+
+
+def _gather(data: bytes) -> int:
+    return sum(int.from_bytes(data[16 * n : 16 * n + 4], "little") << 32 * n for n in range(8))
 
 
 def can_be_loaded(cpu: CpuState) -> bool:
@@ -31,10 +70,30 @@ def can_be_loaded(cpu: CpuState) -> bool:
 
 def restore(vcpu: Vcpu) -> CpuState:
     """Read them back. Raises MachineCheck if somebody damaged a page."""
-    vps, cpu = vcpu.vps, CpuState()
-    cpu.gprs = [vps[name] for name in GPR_NAMES]
-    for name, attribute in PLAIN.items():
-        setattr(cpu, attribute, vps[name])
-    cpu.halted = bool(vps["HALTED"])
-    cpu.xmm = [vps[f"XMM{number}"] for number in range(16)]
+    p, vps = vcpu.td.p, vcpu.vps
+    return load(lambda page, offset, size: path.read_physical(p, vps.page(page) + offset, vps.hkid, size))
+
+
+def load(read: READ) -> CpuState:
+    """The registers that the bytes of a TDVPS describe."""
+    cpu = CpuState()
+
+    def words(place: tuple[int, int, int], count: int) -> list[int]:
+        return list(struct.unpack(f"<{count}Q", read(place[0], place[1], count * 8)))
+
+    cpu.gprs, cpu.msrs = words(GPRS, 16), words(MSRS, len(msrs.SAVED))
+    *cpu.dr, cpu.dr6, cpu.xcr0, cpu.cr2 = words(GUEST, len(s.GUEST_STATE))
+    (
+        cpu.rip, cpu.rflags, cpu.cr0, cpu.cr3, cpu.cr4, cpu.efer, cpu.bits, cpu.cpl, cpu.gdt_base,
+        cpu.gdt_limit, cpu.idt_base, cpu.idt_limit, cpu.dr7, cpu.ssp, quiet_at, activity,
+    ) = words(VMCS, len(s.VMCS_STATE))  # fmt: skip
+    cpu.quiet_at = NOWHERE if quiet_at == U64 else quiet_at
+    cpu.halted = bool(activity & HLT)
+    cpu.nmi_blocked, cpu.branch_tracker = bool(activity & NMI_BLOCKED), bool(activity & BRANCH_TRACKER)
+    parts = words(SEGMENTS, len(s.VMCS_SEGMENTS))
+    *cpu.segments, cpu.ldtr, cpu.tr = [Segment(*parts[n : n + 4]) for n in range(0, len(parts), 4)]
+    raw = read(XMM[0], XMM[1], 256)
+    cpu.xmm = [int.from_bytes(raw[n : n + 16], "little") for n in range(0, 256, 16)]
+    cpu.tpr = int.from_bytes(read(*TPR), "little")
+    cpu.isr, cpu.irr = _gather(read(*ISR[:2], APIC_SIZE)), _gather(read(*IRR[:2], APIC_SIZE))
     return cpu

@@ -8,9 +8,12 @@ from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.tdx import vcpu_state
 from tdxviz.core.tdx.call import Call
 from tdxviz.core.tdx.structs import Vcpu
+from tdxviz.core.units import U64
 
 CPUID_1_EAX = 0x000806F8
 GPA_WIDTH = 48
+NO_VECTOR = 0xFFFF
+"""No posted-interrupt notification vector was set yet. Source: module source td_vmcs_init.c."""
 
 
 def create(call: Call) -> None:
@@ -61,6 +64,8 @@ def init(call: Call) -> None:
     vcpu.vps["VCPU_INDEX"] = index
     vcpu.vps["LAST_TD_EXIT"] = st.LAST_TD_EXIT["ASYNC_FAULT"]
     vcpu.lp = call.lp
+    vcpu.vps["POSTED_INTERRUPT_NOTIFICATION_VECTOR"] = NO_VECTOR
+    vcpu.vps["POSTED_INTERRUPT_DESCRIPTOR_ADDRESS"] = U64
     vcpu_state.save(vcpu, initial(call.regs["rdx"], index))
     vcpu.state = "READY"
     call.note(e.VcpuStateChanged(lp=call.lp, td=td.actor, vcpu=index, before="UNINITIALIZED", after="READY"))

@@ -20,6 +20,7 @@ class Guest:
         self.cpu: CpuState = self.ctx.cpu
         self.lp.cpu = self.cpu
         self.cpu.bits, self.cpu.rip, self.cpu.gprs[4] = bits, CODE, STACK
+        self.cpu.cs, self.cpu.ss = 8, 0x10
         self.news: list[e.Event] = []
         self.write(CODE, code)
         self.p.listen(self.news.append)
