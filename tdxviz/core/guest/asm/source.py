@@ -1,0 +1,98 @@
+"""A source text as a flat list of statements: comments gone, ``.rept`` written out."""
+
+from typing import NamedTuple
+
+from tdxviz.core.guest.asm.errors import Problem, SourceError
+from tdxviz.core.guest.asm.expression import Stream, Value, parse
+from tdxviz.core.guest.asm.scan import Token, statements, without_block_comments
+
+LONGEST_TEXT = 1 << 20
+MOST_STATEMENTS = 100_000
+
+
+class Statement(NamedTuple):
+    """``line`` counts from 1; ``text`` is the line without its comment."""
+
+    line: int
+    tokens: list[Token]
+    text: str
+
+    @property
+    def first(self) -> str:
+        return self.tokens[0].text.lower()
+
+
+def read(text: str, problems: list[Problem]) -> list[Statement]:
+    """All statements; what cannot be read goes into ``problems``."""
+    if len(text) > LONGEST_TEXT:
+        problems.append(Problem(1, 1, f"the source has {len(text)} characters; {LONGEST_TEXT} is the most"))
+        return []
+    flat: list[Statement] = []
+    for number, line in enumerate(without_block_comments(text).split("\n"), start=1):
+        try:
+            for tokens in statements(line):
+                last = tokens[-1]
+                words = line[tokens[0].column - 1 : last.column - 1 + len(last.text)]
+                flat.append(Statement(number, tokens, words))
+        except SourceError as slip:
+            problems.append(Problem(number, slip.column, slip.text))
+    try:
+        return _written_out(flat, problems, MOST_STATEMENTS)
+    except RecursionError:
+        problems.append(Problem(1, 1, ".rept is nested too deep"))
+        return []
+
+
+def _written_out(flat: list[Statement], problems: list[Problem], room: int) -> list[Statement]:
+    """Repeat what stands between ``.rept`` and its ``.endr``."""
+    found: list[Statement] = []
+    at = 0
+    while at < len(flat):
+        here = flat[at]
+        at += 1
+        if here.first == ".rept":
+            end = _end_of_block(flat, at)
+            if end is None:
+                problems.append(Problem(here.line, here.tokens[0].column, ".rept has no .endr"))
+                return found
+            inner = _written_out(flat[at:end], problems, room)
+            count = _count(here, problems)
+            if count * len(inner) > room - len(found):
+                text = f".rept makes more than {MOST_STATEMENTS} statements"
+                problems.append(Problem(here.line, here.tokens[0].column, text))
+                return found
+            found += inner * count
+            at = end + 1
+        elif here.first == ".endr":
+            problems.append(Problem(here.line, here.tokens[0].column, ".endr without .rept"))
+        else:
+            found.append(here)
+    if len(found) > room:
+        problems.append(Problem(1, 1, f"the source has more than {MOST_STATEMENTS} statements"))
+        return []
+    return found
+
+
+def _end_of_block(flat: list[Statement], at: int) -> int | None:
+    depth = 1
+    for n in range(at, len(flat)):
+        depth += (flat[n].first == ".rept") - (flat[n].first == ".endr")
+        if depth == 0:
+            return n
+    return None
+
+
+def _count(statement: Statement, problems: list[Problem]) -> int:
+    def lookup(token: Token) -> Value:
+        raise SourceError(token.column, "the count of .rept must be a plain number")
+
+    try:
+        stream = Stream(statement.tokens[1:], lookup)
+        count = parse(stream).number
+        stream.end()
+        if count < 0:
+            raise SourceError(statement.tokens[0].column, f"a count of {count} makes no sense")
+        return count
+    except SourceError as slip:
+        problems.append(Problem(statement.line, slip.column, slip.text))
+        return 0
