@@ -119,10 +119,11 @@ def _paint(codes: bytearray, low: Hpa, high: Hpa, code: int) -> None:
     codes[low // PAGE : high // PAGE] = bytes([code]) * ((high - low) // PAGE)
 
 
-def page_info(machine: Machine, hpa: Hpa) -> PageInfo:
-    """The page that holds ``hpa``."""
+def page_info(machine: Machine, hpa: Hpa, codes: bytes = b"") -> PageInfo:
+    """The page that holds ``hpa``. ``codes``: the machine's ``page_map``, if it is at hand."""
     hpa = page_of(hpa)
-    owner = _owner_code(machine, hpa)
+    codes = codes or page_map(machine)
+    owner = codes[hpa // PAGE] if hpa < machine.platform.size else FREE
     kind, gpa, hkid, state = "", None, None, ""
     if machine.module is None:
         gpa = next((g for g, at in peek_walk.vm_pages(machine) if at == hpa), None)
@@ -136,10 +137,6 @@ def page_info(machine: Machine, hpa: Hpa) -> PageInfo:
             gpa, state = peek_walk.gpa_of(machine, td, hpa)
     letter = META_LETTERS.get(kind, "P") if owner == META else LETTERS[owner]
     return PageInfo(hpa, OWNERS[owner], letter, kind, gpa, hkid, state, _title(machine, owner, kind, hkid))
-
-
-def _owner_code(machine: Machine, page: Hpa) -> int:
-    return page_map(machine)[page // PAGE] if page < machine.platform.size else FREE
 
 
 def _title(machine: Machine, owner: int, kind: str, hkid: Hkid | None) -> str:

@@ -12,13 +12,18 @@ from tdxviz.core.faults import TdxvizError
 
 if TYPE_CHECKING:
     from tdxviz.core.events import Event
+    from tdxviz.core.machine import Machine
     from tdxviz.core.units import World
     from tdxviz.session.actions import Action
     from tdxviz.session.lessons.player import Player
     from tdxviz.session.moment import Focus, Moment
     from tdxviz.session.session import Session, Unit
+    from tdxviz.session.timeline import Timeline
+    from tdxviz.ui.present.questions import Questions
 
 MOST_PINS = 3
+MOST_ASKED = 4
+"""Instants whose answers are kept."""
 
 
 class Bridge(QObject):
@@ -39,6 +44,7 @@ class Bridge(QObject):
         self.player: Player | None = None
         """The lesson being played; None in free play."""
         self._moment: Moment | None = None
+        self._asked: dict[tuple[int, ...], tuple[Timeline, Questions]] = {}
 
     @property
     def moment(self) -> Moment:
@@ -46,6 +52,28 @@ class Bridge(QObject):
         if self._moment is None:
             self._moment = self.session.moment
         return self._moment
+
+    def questions(self, moment: Moment) -> Questions:
+        """What was asked of this instant's machine already; all panels share the answers."""
+        return self._questions(moment.index, lambda: moment.machine)
+
+    def questions_at(self, index: int) -> Questions:
+        """The same for another instant of this timeline."""
+        return self._questions(index, lambda: self.session.timeline.at(index))
+
+    def _questions(self, index: int, machine: Callable[[], Machine]) -> Questions:
+        """The newest few instants are kept: a step compares with the one before. The number of
+        commands belongs to the instant, because a command may change things without an event."""
+        from tdxviz.ui.present.questions import Questions
+
+        timeline = self.session.timeline
+        instant = (id(timeline), index, timeline.command_at(index))
+        known = self._asked.get(instant)
+        if known is None or (known[1].machine is timeline.machine and index < len(timeline.events)):
+            while len(self._asked) >= MOST_ASKED:
+                self._asked.pop(next(iter(self._asked)))
+            self._asked[instant] = timeline, Questions(machine())
+        return self._asked[instant][1]
 
     def open_lesson(self, player: Player | None) -> None:
         """Play a lesson (or none) on its own session from now on."""

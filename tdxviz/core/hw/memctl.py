@@ -4,16 +4,18 @@ Sources: tdx-architecture 1.2 to 1.4; attack catalogue R1 to R6.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tdxviz.core import events as e
 from tdxviz.core.hw.dram import Dram, Line
 from tdxviz.core.hw.keyids import KeyTable
-from tdxviz.core.hw.mee import line_mac
+from tdxviz.core.hw.mee import Key, line_mac
 from tdxviz.core.units import LINE, MAX_SHARED_KEYID, Hkid, Hpa, World, is_private
 
 ZEROS = bytes(LINE)
+MOST_INSPECTED = 50_000
+"""Inspected lines that are remembered; old ones go all at once."""
 
 
 class ReadResult(NamedTuple):
@@ -25,6 +27,14 @@ class ReadResult(NamedTuple):
     mac_expected: int = -1
 
 
+class Inspected(NamedTuple):
+    """An answer of ``inspect`` and the very objects it was made from; both are never changed."""
+
+    line: Line | None
+    key: Key | None
+    result: ReadResult
+
+
 @dataclass(slots=True)
 class MemoryController:
     dram: Dram
@@ -33,6 +43,8 @@ class MemoryController:
     world: World
     note: Callable[[e.Event], None]
     trace: bool = False
+    inspected: "dict[tuple[Hpa, Hkid], Inspected]" = field(default_factory=dict, repr=False)
+    """Answers of ``inspect``, shared by all copies of a machine: no state, only saved work."""
 
     def probe(self, hpa: Hpa) -> Line:
         """What the chips hold at a line address. A line never written holds the zeros that
@@ -47,7 +59,17 @@ class MemoryController:
 
     def inspect(self, hpa: Hpa, keyid: Hkid) -> ReadResult:
         """The answer ``read_line`` would give; stores no poison, notes nothing."""
-        return self._check(self.probe(hpa), hpa, keyid)
+        line, key, at = self.dram.line(hpa), self.keys.key(keyid), (hpa, keyid)
+        known = self.inspected.get(at)
+        if known is not None and known.line is line and known.key is key:
+            return known.result
+        result = self._check(line or self.probe(hpa), hpa, keyid)
+        if line is None and key is None:  # then KeyID 0's key decides too, which is not compared
+            return result
+        if len(self.inspected) >= MOST_INSPECTED:
+            self.inspected.clear()
+        self.inspected[at] = Inspected(line, key, result)
+        return result
 
     def read_line(self, hpa: Hpa, keyid: Hkid) -> ReadResult:
         """Fetch, check and decrypt one line. A failed check stores poison and is logged (UCNA)."""

@@ -102,7 +102,9 @@ class Platform:
     def copy(self) -> "Platform":
         """Independent, and cheap: memory pages and lines are shared until written."""
         dram, keys, old = self.dram.copy(), self.keys.copy(), self.memctl
-        memctl = MemoryController(dram, keys, old.mac_key, self.world, nobody_listens)
+        memctl = MemoryController(
+            dram, keys, old.mac_key, self.world, nobody_listens, inspected=old.inspected
+        )
         return Platform(
             self.world, self.drbg.copy(), dram, keys, self.cache.copy(), memctl,
             [lp.copy() for lp in self.lps], self.iommu.copy(), self.captures.copy(), self.powered,

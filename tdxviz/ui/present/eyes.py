@@ -2,6 +2,7 @@
 
 import colorsys
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tdxviz.core.units import PAGE, Hpa
 from tdxviz.ui.present.ask import PICTURE, Ask
@@ -83,6 +84,7 @@ def brief(reason: str) -> str:
     return SHORT.get(reason, reason)
 
 
+@lru_cache(maxsize=4)
 def colours(palette: tuple[int, ...]) -> tuple[int, ...]:
     """256 colours as 0xAARRGGBB: the guest's own first, then a spread in which noise looks like
     noise."""

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import groupby
 
 from tdxviz.core.units import KIB, LINE, MIB, PAGE, Hpa
 from tdxviz.ui.present.hexes import PRINTABLE, spaced
@@ -60,12 +59,12 @@ class Segment:
 def segments(codes: bytes) -> tuple[Segment, ...]:
     """Runs of one owner; short unused gaps inside an owner's pages are swallowed."""
     runs: list[Segment] = []
-    at = 0
-    for code, group in groupby(codes):
-        count = sum(1 for _ in group)
-        token = OWNERS[code]
+    rest = codes
+    while rest:
+        at, token = len(codes) - len(rest), OWNERS[rest[0]]
+        rest = rest.lstrip(rest[:1])  # a run at a time: no loop of ours over 65,536 codes
+        count = len(codes) - at - len(rest)
         runs.append(Segment(at, count, token, 0 if token == "free" else count))
-        at += count
     merged: list[Segment] = []
     for run in runs:
         if len(merged) > 1 and merged[-1].owner == "free" and merged[-1].count <= NEAR:

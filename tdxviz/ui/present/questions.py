@@ -1,18 +1,37 @@
 """Further questions to a moment's machine: those of the views of memory, translation and vCPU."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tdxviz.core.units import PAGE, Hpa
 from tdxviz.ui.present.ask import Ask
 
 if TYPE_CHECKING:  # the core is heavy and must not be imported before the first paint
-    from tdxviz.core.peek import EpochInfo, LineInfo
+    from tdxviz.core.peek import EpochInfo, LineInfo, PageInfo
 
 PROCESSORS = 4
 
 
+def asked(bridge: Any, moment: Any) -> "Questions":
+    """The questions to a moment's machine, shared by all panels of the window; its own in a test
+    that has no bridge to keep them."""
+    share = getattr(bridge, "questions", None)
+    return Questions(moment.machine) if share is None else share(moment)
+
+
+def asked_at(bridge: Any, index: int) -> "Questions":
+    """The same for another instant of the present timeline."""
+    share = getattr(bridge, "questions_at", None)
+    return Questions(bridge.session.timeline.at(index)) if share is None else share(index)
+
+
 class Questions(Ask):
     """``Ask`` for the panels around the stage; every answer is remembered."""
+
+    def page(self, hpa: Hpa) -> "PageInfo":
+        from tdxviz.core import peek
+
+        page = hpa - hpa % PAGE
+        return self._once(("page", page), lambda: peek.page_info(self.machine, page, self.page_map()))
 
     def page_map(self) -> bytes:
         """One owner code (index into ``peek.OWNERS``) a page."""

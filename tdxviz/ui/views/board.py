@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPen, QWheel
 from tdxviz.core.units import Hpa
 from tdxviz.ui.panel import Hit, Panel
 from tdxviz.ui.present import links
-from tdxviz.ui.present.questions import Questions
+from tdxviz.ui.present.questions import Questions, asked
 from tdxviz.ui.theme import Theme
 from tdxviz.ui.views.stage_brush import CENTRE, RIGHT, Brush, Fonts
 
@@ -36,7 +36,7 @@ class Board(Panel):
         self._room = 0.0
         self._content = 0.0
         self._ask: Questions | None = None
-        self._events: Any = None
+        self._seen: Any = None
         self._links: list[tuple[QRectF, Matcher]] = []
         self._all_hits: list[Hit] = []
         self.forget()
@@ -44,16 +44,20 @@ class Board(Panel):
     # --- what is shown --------------------------------------------------------------------
 
     def show_moment(self, moment: Any) -> None:
-        events, old = self.bridge.session.events, self.moment
-        same = (
-            old is not None
-            and self._events is events
-            and (old.index, old.total, old.world) == (moment.index, moment.total, moment.world)
-        )
-        if not same:
-            self._ask, self._events = None, events
+        ask = asked(self.bridge, moment)
+        if ask is not self._ask:
+            self._ask = ask
             self.forget()
-        super().show_moment(moment)
+        self.moment = moment
+        seen = (self.shown(), moment.focus, moment.hover, moment.pins) if self.isVisible() else None
+        if seen is None or seen != self._seen:
+            self._seen = seen
+            self.update()
+
+    def shown(self) -> Any:
+        """All that the paint of this moment depends on, beside focus, hover and pins. As long as it
+        stays equal, what is painted already is the picture of the new moment too."""
+        return object()
 
     def forget(self) -> None:
         """Drop what was derived from the machine of the instant before."""
@@ -61,8 +65,7 @@ class Board(Panel):
     @property
     def ask(self) -> Questions:
         """Questions to the present machine; only while there is a moment."""
-        if self._ask is None:
-            self._ask = Questions(self.moment.machine)
+        assert self._ask is not None
         return self._ask
 
     @property

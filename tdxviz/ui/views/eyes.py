@@ -9,8 +9,9 @@ from PySide6.QtGui import QImage, QPainter, QPaintEvent, QResizeEvent
 from tdxviz.core.units import Hpa, line_of
 from tdxviz.ui.panel import Hit, Panel
 from tdxviz.ui.present import eyes as present
-from tdxviz.ui.present.ask import SECRET, Ask, same_instant
+from tdxviz.ui.present.ask import SECRET, same_instant
 from tdxviz.ui.present.films import film_at
+from tdxviz.ui.present.questions import asked
 from tdxviz.ui.theme import Theme
 from tdxviz.ui.views.stage_brush import Brush
 
@@ -57,7 +58,7 @@ class EyesPanel(Panel):
     def cards(self) -> tuple[present.Card, ...]:
         """Computed once per moment, when first needed."""
         if self._cards is None and self.moment is not None:
-            ask = Ask(self.moment.machine)
+            ask = asked(self.bridge, self.moment)
             self._hpa = self._line()
             self._cards = present.cards(ask, self._hpa)
             self._colours = self._colours or list(present.colours(ask.palette()))

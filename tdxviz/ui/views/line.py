@@ -85,6 +85,10 @@ class LinePanel(Board):
     def describe(self) -> str:
         return present.describe(self.picture(self.place())) if self.moment is not None else self.title
 
+    def shown(self) -> object:
+        place = self.shown_place()
+        return place, self.picture(place[0])
+
     # --- painting -------------------------------------------------------------------------
 
     def paint_body(self, brush: Brush, area: QRectF) -> float:

@@ -59,6 +59,11 @@ class RibbonPanel(Board):
             f"Chosen: {spaced(page_of(here))}, {self.ask.page(here).title}."
         )
 
+    def shown(self) -> object:
+        here = self.place()
+        kinds = [self.ask.page(part.low).kind for part in self.parts if part.owner == "meta"]
+        return self.ask.page_map(), page_of(here), self.ask.page(here).title, kinds
+
     # --- painting -------------------------------------------------------------------------
 
     def _bar_rect(self, area: QRectF) -> QRectF:

@@ -44,6 +44,9 @@ class SeptPanel(Board):
     def describe(self) -> str:
         return present.describe(self.picture()) if self.moment is not None else self.title
 
+    def shown(self) -> object:
+        return self.picture()
+
     # --- painting -------------------------------------------------------------------------
 
     def paint_body(self, brush: Brush, area: QRectF) -> float:

@@ -16,8 +16,9 @@ from PySide6.QtGui import (
 
 from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import stage as present
-from tdxviz.ui.present.ask import Ask, same_instant
+from tdxviz.ui.present.ask import same_instant
 from tdxviz.ui.present.films import film_at, neighbour
+from tdxviz.ui.present.questions import asked
 from tdxviz.ui.present.stage_parts import StagePicture
 from tdxviz.ui.theme import Theme
 from tdxviz.ui.views import stage_dram, stage_film, stage_paint
@@ -73,7 +74,7 @@ class StagePanel(Panel):
     def picture(self) -> StagePicture | None:
         """What is on the stage now; computed once per moment, when it is first needed."""
         if self._shown is None and self.moment is not None:
-            ask = Ask(self.moment.machine)
+            ask = asked(self.bridge, self.moment)
             focus = self.moment.focus.hpa if self.moment.focus else None
             vcpu = ask.vcpu()
             self._registers = (*vcpu.gprs, vcpu.rip)

@@ -68,6 +68,9 @@ class TlbPanel(Board):
 
         return act
 
+    def shown(self) -> object:
+        return self.processor(), self.rows(), present.processors(self.ask), present.epoch(self.ask)
+
     # --- painting -------------------------------------------------------------------------
 
     def paint_body(self, brush: Brush, area: QRectF) -> float:

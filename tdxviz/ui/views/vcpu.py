@@ -7,6 +7,7 @@ from PySide6.QtCore import QPointF, QRectF
 
 from tdxviz.ui.present import links
 from tdxviz.ui.present import vcpu as present
+from tdxviz.ui.present.questions import asked_at
 from tdxviz.ui.views import glyphs
 from tdxviz.ui.views.board import Board
 from tdxviz.ui.views.stage_brush import RIGHT, Brush
@@ -35,19 +36,17 @@ class VcpuPanel(Board):
 
     def _before(self) -> "VcpuInfo | None":
         """The vCPU before the step just made."""
-        from tdxviz.core import peek
-
-        session = self.bridge.session
-        index = present.before_index(session, self.moment)
-        if index == self.moment.index:
-            return None
-        return peek.vcpu(session.timeline.at(index))
+        index = present.before_index(self.bridge.session, self.moment)
+        return None if index == self.moment.index else asked_at(self.bridge, index).vcpu()
 
     def heading(self) -> tuple[str, str]:
         return self.picture().title, self.picture().detail
 
     def describe(self) -> str:
         return present.describe(self.picture()) if self.moment is not None else self.title
+
+    def shown(self) -> object:
+        return self.picture()
 
     # --- painting -------------------------------------------------------------------------
 

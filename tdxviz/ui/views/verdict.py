@@ -109,8 +109,10 @@ class VerdictPanel(Panel):
         return word + rest + self.theme.px(52 + 14 + 36) > max(self.width(), 1)
 
     def _grow(self) -> None:
-        self.setMinimumHeight(self._height())
-        self.updateGeometry()
+        height = self._height()
+        if height != self.minimumHeight():  # a layout of all docks costs as much as a picture
+            self.setMinimumHeight(height)
+            self.updateGeometry()
 
     def sizeHint(self) -> QSize:
         return QSize(int(self.theme.px(900)), self._height())
