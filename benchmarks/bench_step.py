@@ -7,34 +7,32 @@ import statistics
 import sys
 import time
 
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
 from tdxviz.session.actions import Action
+from tdxviz.ui.layouts import LAYOUTS
 from tdxviz.ui.studio import Studio, look, settle, studio
 
 AIM_MS = 33.0
 SIZE = "2560x1440"
-SIDEWAYS = Qt.Orientation.Horizontal
+SLIM = ("verdict", "ribbon")
+ACROSS = 5
+"""Panels in one row."""
 
 
 def open_everything(made: Studio) -> int:
-    """Every panel that exists in the window at once, side by side; how many."""
-    made.arrange("workbench")
+    """Every panel that exists in the window at once, in rows; how many. None hides another."""
     workspace = made.window.workspace
-    for name, dock in workspace.docks.items():
-        if name == "lesson":
-            continue
-        for other in workspace.tabifiedDockWidgets(dock):
-            workspace.removeDockWidget(other)
-            workspace.splitDockWidget(dock, other, SIDEWAYS)
-            other.show()
-        if dock.isHidden():
-            workspace.splitDockWidget(workspace.docks["timeline"], dock, SIDEWAYS)
-            dock.show()
-        workspace.panel(name)
+    names = [name for name in workspace.docks if name not in ("lesson", *SLIM)]
+    rows = [names[n : n + ACROSS] for n in range(0, len(names), ACROSS)]
+    weights = (7,) * len(SLIM) + (90 // len(rows),) * len(rows)
+    LAYOUTS["everything"] = "v", weights, (*SLIM, *(("h", (1,) * len(row), tuple(row)) for row in rows))
+    made.arrange("everything")
     settle()
-    return sum(panel.isVisible() for panel in workspace.visible_panels())
+    shown = workspace.visible_panels()
+    hidden = [panel.name for panel in shown if panel.visibleRegion().isEmpty()]
+    assert not hidden and len(shown) == len(names) + len(SLIM), hidden
+    return len(shown)
 
 
 def step_times(made: Studio, steps: int) -> list[float]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from tdxviz.ui.present.ask import Ask
+
 DEFAULT_LINE = 0x0041_3540
 PICTURE = 0x0041_4000
 EYES = (("guest", "Guest"), ("host", "Host software"), ("device", "Device (DMA)"), ("probe", "Bus probe"))
@@ -35,26 +37,22 @@ class Side:
     sentence: str
 
 
-def side(machine: Any, focus: Any, verdict: Any) -> Side:
+def side(ask: Ask, focus: Any, verdict: Any) -> Side:
     """Everything the comparison shows of one machine; all of it from ``observe``."""
-    from tdxviz.core.observe import observe
-    from tdxviz.ui.present.ask import Ask
-
     hpa = (focus.hpa if focus.hpa is not None else DEFAULT_LINE) & ~0x3F
     rows = []
     for actor, title in EYES:
-        line = observe(machine, actor, hpa, 64)
-        picture = observe(machine, actor, PICTURE, 4096)
+        line, picture = ask.seen(actor, hpa, 64), ask.seen(actor, PICTURE, 4096)
         shown = picture.data if picture.kind != "poison" else None
         data = None if line.kind in ("poison", "refused") else line.data
         rows.append(Row(actor, title, data, line.kind, line.reason, shown))
     return Side(
-        machine.world,
-        WORLD_TITLES[machine.world],
-        OWNERS[machine.world],
+        ask.world,
+        WORLD_TITLES[ask.world],
+        OWNERS[ask.world],
         hpa,
         tuple(rows),
-        tuple(Ask(machine).palette()),
+        ask.palette(),
         verdict.word if verdict else "",
         verdict.shape if verdict else "",
         verdict.sentence if verdict else "",

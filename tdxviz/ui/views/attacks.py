@@ -61,7 +61,7 @@ class AttacksPanel(Panel):
             self.show_moment(self.moment)
 
     def show_moment(self, moment: Any) -> None:
-        super().show_moment(moment)
+        self.moment = moment  # its widgets paint themselves when they change
         session = self.bridge.session
         player = getattr(self.bridge, "player", None)
         step = player.position if player else -1

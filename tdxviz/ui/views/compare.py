@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import compare as present
+from tdxviz.ui.present.questions import Questions, asked
 from tdxviz.ui.views.compare_half import Half
 
 
@@ -33,6 +34,7 @@ class ComparePanel(Panel):
         self.box = QVBoxLayout(self)
         self.box.addWidget(holder, 1)
         self.box.addWidget(self.words)
+        self._dress()
 
     def sizeHint(self) -> QSize:
         return QSize(int(self.theme.px(760)), int(self.theme.px(420)))
@@ -40,8 +42,12 @@ class ComparePanel(Panel):
     def minimumSizeHint(self) -> QSize:
         return QSize(int(self.theme.px(380)), int(self.theme.px(200)))
 
+    def _dress(self) -> None:
+        self.words.setStyleSheet(f"color: {self.theme.text}; font-size: {self.theme.px(13):.0f}px;")
+
     def set_theme(self, theme: Any) -> None:
         super().set_theme(theme)
+        self._dress()
         for half in (self.left, self.right):
             half.theme = theme
             half.update()
@@ -52,17 +58,16 @@ class ComparePanel(Panel):
         painter.end()
 
     def show_moment(self, moment: Any) -> None:
-        super().show_moment(moment)
+        self.moment = moment  # its widgets paint themselves when they change
         other = moment.compare
-        self.words.setStyleSheet(f"color: {self.theme.text}; font-size: {self.theme.px(13):.0f}px;")
         if other is None:
             self.words.setText("Press C to play this script in the other world as well.")
             self.left.show_side(None)
-            self.right.show_side(present.side(moment.machine, moment.focus, moment.verdict))
+            self.right.show_side(present.side(asked(self.bridge, moment), moment.focus, moment.verdict))
             return
         verdict = present.other_verdict(self.bridge.session, moment)
-        a = present.side(other, moment.focus, verdict)
-        b = present.side(moment.machine, moment.focus, moment.verdict)
+        a = present.side(Questions(other), moment.focus, verdict)
+        b = present.side(asked(self.bridge, moment), moment.focus, moment.verdict)
         self.left.show_side(a, against=b)
         self.right.show_side(b, against=a)
         self.words.setText(present.difference(a, b))

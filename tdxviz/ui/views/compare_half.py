@@ -23,6 +23,8 @@ class Half(QWidget):
         self.against: present.Side | None = None
 
     def show_side(self, side: present.Side | None, against: present.Side | None = None) -> None:
+        if (side, against) == (self.side, self.against):
+            return
         self.side, self.against = side, against
         self.setAccessibleName(self.describe())
         self.update()

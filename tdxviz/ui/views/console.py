@@ -87,7 +87,7 @@ class ConsolePanel(Panel):
         painter.end()
 
     def show_moment(self, moment: Any) -> None:
-        super().show_moment(moment)
+        self.moment = moment  # its widgets paint themselves when they change
         now = (id(self.bridge.session), len(self.bridge.session.entries), moment.world)
         if self._known is not None and now != self._known and self.bridge.session.entries:
             self._print_entry(self.bridge.session.entries[-1])

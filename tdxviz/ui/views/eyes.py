@@ -13,7 +13,7 @@ from tdxviz.ui.present.ask import SECRET, same_instant
 from tdxviz.ui.present.films import film_at
 from tdxviz.ui.present.questions import asked
 from tdxviz.ui.theme import Theme
-from tdxviz.ui.views.stage_brush import Brush
+from tdxviz.ui.views.stage_brush import Brush, Fonts
 
 TITLE = 24
 
@@ -29,17 +29,23 @@ class EyesPanel(Panel):
     def __init__(self, bridge: Any, theme: Theme) -> None:
         super().__init__(bridge, theme)
         self._cards: tuple[present.Card, ...] | None = None
+        self._drawn: tuple[present.Card, ...] | None = None
         self._images: dict[str, QImage] = {}
         self._colours: list[int] = []
         self._hpa: Hpa = SECRET
         self._laid = False
+        self._fonts = Fonts(theme)
         self._events_seen: Any = None
 
     def show_moment(self, moment: Any) -> None:
         if not same_instant(self.moment, moment, self._events_seen, self.bridge.session.events):
             self._cards = None
             self._events_seen = self.bridge.session.events
-        super().show_moment(moment)
+        before = (self._drawn, self._hpa)
+        self.moment = moment
+        if not self.isVisible() or (self.cards(), self._hpa) != before:
+            self._drawn = self._cards
+            self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._laid = False
@@ -47,6 +53,7 @@ class EyesPanel(Panel):
 
     def set_theme(self, theme: Theme) -> None:
         self._laid = False
+        self._fonts = Fonts(theme)
         super().set_theme(theme)
 
     def sizeHint(self) -> QSize:
@@ -117,7 +124,7 @@ class EyesPanel(Panel):
             self._lay()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        brush = Brush(painter, self.theme)
+        brush = Brush(painter, self.theme, self._fonts)
         painter.fillRect(self.rect(), brush.tint("rule", 0.0))
         u = brush.u
         head = QRectF(10 * u, 2 * u, self.width() - 20 * u, TITLE * u)

@@ -1,6 +1,8 @@
 """Numbers about bytes: pyqtgraph plots, loaded when the dock is first shown."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
@@ -8,6 +10,10 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout
 
 from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import plots as present
+from tdxviz.ui.present.questions import asked
+
+if TYPE_CHECKING:  # the core is heavy and must not be imported before the first paint
+    from tdxviz.core.observe import Seen
 
 DEFAULT_PAGE = 0x0041_4000
 EYES = (("guest", "guest", "accent"), ("host", "host software", "secondary"), ("probe", "bus probe", "bad"))
@@ -38,7 +44,7 @@ class PlotsPanel(Panel):
         self.box.addWidget(self.words)
         self._plots: list[Any] = []
         self._bars: list[Any] = []
-        self._dirty = True
+        self._drawn: tuple[int, list[Seen]] | None = None
         self.entropies: dict[str, float] = {}
 
     def sizeHint(self) -> QSize:
@@ -57,7 +63,7 @@ class PlotsPanel(Panel):
         self._dress()
 
     def show_moment(self, moment: Any) -> None:
-        super().show_moment(moment)
+        self.moment = moment  # its widgets paint themselves when they change
         self._fill()
 
     def _make(self) -> None:
@@ -105,14 +111,16 @@ class PlotsPanel(Panel):
     def _fill(self) -> None:
         if self.moment is None:
             return
-        from tdxviz.core.observe import observe
-
         if not self._plots:
             self._make()
         hpa, size = self._range()
+        ask = asked(self.bridge, self.moment)
+        every = [ask.seen(actor, hpa, size) for actor, _, _ in EYES]
+        if (hpa, every) == self._drawn:
+            return
+        self._drawn = hpa, every
         parts = []
-        for (actor, words, _), bars, plot in zip(EYES, self._bars, self._plots, strict=True):
-            seen = observe(self.moment.machine, actor, hpa, size)
+        for (actor, words, _), seen, bars, plot in zip(EYES, every, self._bars, self._plots, strict=True):
             data = seen.data if seen.data is not None and seen.kind != "poison" else b""
             counts = present.histogram(data)
             bars.setOpts(height=counts)

@@ -60,6 +60,7 @@ class Fonts:
         self._widths: dict[tuple[Face, str], float] = {}
         self._fitted: dict[tuple[Face, str, int], tuple[str, float]] = {}
         self._laid: dict[tuple[Face, str], QStaticText] = {}
+        self._colors: dict[tuple[str, float], QColor] = {}
 
     def font(self, face: Face) -> tuple[QFont, QFontMetricsF]:
         if face not in self._fonts:
@@ -89,6 +90,22 @@ class Fonts:
             self._fitted[key] = (shown, self.width(face, shown))
         return self._fitted[key]
 
+    def color(self, role: str) -> QColor:
+        """Read-only: it is shared by everything in this colour."""
+        key = (role, 1.0)
+        if key not in self._colors:
+            hue = QColor(OWNER_HUES[role][0] if role in OWNER_HUES else getattr(self.theme, role or "edge"))
+            lift = role == "module" and self.theme.is_dark
+            self._colors[key] = mix(hue, self.theme.text, 0.5) if lift else hue
+        return self._colors[key]
+
+    def tint(self, role: str, share: float) -> QColor:
+        """``share`` of ``role`` on the panel's ground."""
+        key = (role, share)
+        if key not in self._colors:
+            self._colors[key] = mix(self.theme.panel, self.color(role), share)
+        return self._colors[key]
+
     def laid(self, face: Face, text: str) -> QStaticText:
         """``text`` with its glyphs already chosen: painting it again costs half."""
         key = (face, text)
@@ -116,10 +133,7 @@ class Brush:
 
     def color(self, role: str) -> QColor:
         """A theme token or an owner token; the module's hue is lifted on dark grounds."""
-        if role in OWNER_HUES:
-            hue = QColor(OWNER_HUES[role][0])
-            return mix(hue, self.theme.text, 0.5) if role == "module" and self.dark else hue
-        return QColor(getattr(self.theme, role or "edge"))
+        return self.fonts.color(role)
 
     def ink(self, role: str) -> QColor:
         """Text on the full hue of ``role``."""
@@ -129,7 +143,7 @@ class Brush:
         return max(options, key=lambda ink: contrast(fill, ink))
 
     def tint(self, role: str, share: float = 0.10) -> QColor:
-        return mix(self.theme.panel, self.color(role), share)
+        return self.fonts.tint(role, share)
 
     def font(self, mono: bool, size: int, bold: bool = False) -> tuple[QFont, QFontMetricsF]:
         return self.fonts.font((mono, size, bold))

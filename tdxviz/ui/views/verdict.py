@@ -39,6 +39,7 @@ class VerdictPanel(Panel):
         self._link = QRectF()
         self._cross = QRectF()
         self._spoken = ""
+        self._shown: present.Banner | None = None
         self._grow()
 
     # --- state ----------------------------------------------------------------------------
@@ -50,9 +51,14 @@ class VerdictPanel(Panel):
         return present.banner(None if hidden else verdict)
 
     def show_moment(self, moment: Any) -> None:
-        super().show_moment(moment)
+        self.moment = moment
+        shown = self.banner()
+        if shown == self._shown:
+            return
+        self._shown = shown
         self._laid = False
         self._grow()
+        self.update()
         words = self.describe()
         if words != self._spoken:
             self._spoken = words

@@ -322,3 +322,34 @@ def test_replay_of_a_whole_old_line_passes():
     assert p.memctl.read_line(AT, MINE).data == DATA
     p.dram.put(AT + LINE, old)  # moved to another address: the tweak differs
     assert p.memctl.read_line(AT + LINE, MINE).rule == "mac-mismatch"
+
+
+# --- what is remembered -----------------------------------------------------------------------------
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["write", "flip", "reprogram", "erase", "poison"]), st.sampled_from((MINE, OTHER, SHARED))),
+    max_size=8,
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS, st.sampled_from(WORLDS))
+def test_inspect_answers_as_if_it_remembered_nothing(steps, world):
+    p = platform(world)
+    for number, (what, keyid) in enumerate(steps):
+        p = p.copy() if number % 2 else p  # copies share what was inspected
+        if what == "write":
+            p.memctl.write_line(AT, keyid, bytes([number]) * LINE)
+        elif what == "flip":
+            p.dram.put(AT, p.memctl.probe(AT)._replace(data=bytes([number]) * LINE))
+        elif what == "reprogram" and world != "legacy":
+            p.keys.program(keyid, p.drbg)
+        elif what == "erase":
+            p.keys.erase_all()
+        elif what == "poison":
+            p.memctl.poison(AT, keyid)
+        answers = [p.memctl.inspect(at, k) for at in (AT, AT + LINE) for k in (0, MINE, OTHER, SHARED)]
+        p.memctl.inspected.clear()
+        assert answers == [
+            p.memctl.inspect(at, k) for at in (AT, AT + LINE) for k in (0, MINE, OTHER, SHARED)
+        ]
