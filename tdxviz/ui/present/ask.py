@@ -47,6 +47,10 @@ class Ask:
         """False once the DIMM was moved to another machine."""
         return self.machine.platform.powered
 
+    def once(self, key: tuple[object, ...], question: Callable[[], Answer]) -> Answer:
+        """The answer to a question a view makes up itself; asked once a moment."""
+        return self._once(key, question)
+
     def _once(self, key: tuple[object, ...], question: Callable[[], Answer]) -> Answer:
         if key not in self._known:
             self._known[key] = question()
