@@ -50,18 +50,25 @@ def stages() -> Stages:
     return found
 
 
-ELSEWHERE: dict[str, tuple[str, dict[str, int], tuple["Prepare", ...]]] = {}
-"""Leaves that the honest build never uses: the stage, the registers of a call that succeeds there,
-and what must happen first. Whoever models such a leaf adds it here."""
+Elsewhere = dict[str, tuple[str, dict[str, int], tuple["Prepare", ...]]]
+
+
+@cache
+def elsewhere() -> Elsewhere:
+    """Leaves that the honest build never uses, from VALID of the ``checks_*`` modules: the stage,
+    the registers of a call that succeeds there, and what must happen first."""
+    from tests.core.tdx import cases
+
+    return cases.gather("VALID")
 
 
 def known(leaf: str) -> bool:
-    return leaf in stages().before or leaf in ELSEWHERE
+    return leaf in stages().before or leaf in elsewhere()
 
 
 def before(leaf: str) -> Machine:
-    if leaf in ELSEWHERE:
-        stage, _, prepare = ELSEWHERE[leaf]
+    if leaf in elsewhere():
+        stage, _, prepare = elsewhere()[leaf]
         machine = before(stage)
         for step in prepare:
             step(machine)
@@ -71,13 +78,20 @@ def before(leaf: str) -> Machine:
 
 def valid(leaf: str) -> Seamcall:
     """The call of that leaf that an honest host makes, and that succeeds."""
-    if leaf in ELSEWHERE:
-        return Seamcall(rax=BY_NAME[leaf].number, **ELSEWHERE[leaf][1])
+    if leaf in elsewhere():
+        return Seamcall(rax=BY_NAME[leaf].number, **elsewhere()[leaf][1])
     return stages().before[leaf][1]
 
 
+def valid_tdcall(leaf: str) -> tuple[Event, ...]:
+    """A TDCALL of that leaf that succeeds, carried out."""
+    machine = before(leaf)
+    return tdcall(machine, leaf, **elsewhere()[leaf][1])
+
+
 def registers(call: Seamcall) -> dict[str, int]:
-    return {name: getattr(call, name) for name in ("rcx", "rdx", "r8", "r9", "lp") if getattr(call, name)}
+    names = [name for name in Seamcall.__struct_fields__ if name not in ("rax", "trace")]
+    return {name: getattr(call, name) for name in names if getattr(call, name)}
 
 
 def seamcall(machine: Machine, leaf: str, *, version: int = 0, **regs: int) -> tuple[Event, ...]:
@@ -160,13 +174,15 @@ def first(leaf: str, **regs: int) -> Prepare:
     return prepare
 
 
-def tdcall(machine: Machine, leaf: str, *, lp: int = 0, **regs: int) -> tuple[Event, ...]:
+def tdcall(
+    machine: Machine, leaf: str, *, lp: int = 0, version: int = 0, **regs: int
+) -> tuple[Event, ...]:  # fmt: skip
     """One TDCALL of the guest that runs on ``lp``, wherever its RIP is."""
     from tdxviz.core.arch.registers import GPR_NAMES
 
     assert machine.module is not None
     cpu = machine.platform.lps[lp].cpu
-    cpu.gprs[0] = BY_NAME[leaf].number
+    cpu.gprs[0] = BY_NAME[leaf].number | version << 16
     for name, value in regs.items():
         cpu.gprs[GPR_NAMES.index(name.upper())] = value
     machine._news = []

@@ -1,0 +1,48 @@
+"""Cases for TDH.MNG.* and TDH.MR.*: what makes exactly one check of a row fail."""
+
+from tdxviz.core.host import boot, layout
+from tests.core.tdx import kit
+from tests.core.tdx.cases import BLOCKED_KEYS, NO_ENTROPY, Case, Key, sept_entry
+
+
+def params(at: int, *raw: int, **how: int) -> kit.Prepare:
+    data = bytearray(boot.td_params(**how))
+    data[at : at + len(raw)] = bytes(raw)
+    return kit.host_bytes(layout.TD_PARAMS, bytes(data))
+
+
+CASES: dict[Key, Case] = {
+    ("TDH.MNG.CREATE", 0): Case({"rdx": 15}),
+    ("TDH.MNG.CREATE", 3): Case({"rcx": layout.TDR, "lp": 1}, stage="running"),
+    ("TDH.MNG.CREATE", 6): Case({"rdx": layout.GLOBAL_HKID}),
+    ("TDH.MNG.CREATE", 7): Case(prepare=NO_ENTROPY),
+    ("TDH.MNG.KEY.CONFIG", 5): Case(stage="TDH.MNG.ADDCX"),
+    ("TDH.MNG.KEY.CONFIG", 6): Case({"lp": 1}, (kit.first("TDH.MNG.KEY.CONFIG", rcx=layout.TDR),)),
+    ("TDH.MNG.KEY.CONFIG", 7): Case(prepare=BLOCKED_KEYS),
+    ("TDH.MNG.KEY.CONFIG", 8): Case(prepare=NO_ENTROPY),
+    ("TDH.MNG.ADDCX", 6): Case(prepare=(kit.tdr_field("NUM_TDCX", 9),)),
+    ("TDH.MNG.ADDCX", 11): Case(prepare=(kit.tdr_field("NUM_TDCX", 5), kit.config(entropy=False))),
+    ("TDH.MNG.ADDCX", 12): Case({"rcx": kit.FREE_PAGE}, stage="TDH.VP.CREATE"),
+    ("TDH.MNG.INIT", 0): Case(prepare=(kit.config(boot_nt4=True),)),
+    ("TDH.MNG.INIT", 9): Case({"rdx": layout.TD_PARAMS + 512}),
+    ("TDH.MNG.INIT", 10): Case(prepare=(params(0, 2),)),
+    ("TDH.MNG.INIT", 11): Case(prepare=(params(8, 0),)),
+    ("TDH.MNG.INIT", 12): Case(prepare=(params(16, 0, 0),)),
+    ("TDH.MNG.INIT", 13): Case(prepare=(params(18, 4),)),
+    ("TDH.MNG.INIT", 14): Case(prepare=(params(18, 1),)),
+    ("TDH.MNG.INIT", 15): Case(prepare=(params(20, 1),)),
+    ("TDH.MNG.INIT", 16): Case(prepare=(params(32, 8),)),
+    ("TDH.MNG.INIT", 17): Case(prepare=(params(24, 0x26),)),
+    ("TDH.MNG.INIT", 18): Case(prepare=(params(40, 3, 0),)),
+    ("TDH.MNG.INIT", 19): Case(prepare=(kit.config(tsc_adjust=1),)),
+    ("TDH.MNG.INIT", 20): Case(prepare=(params(42, 1),)),
+    ("TDH.MNG.INIT", 21): Case(prepare=(params(256, 1),)),
+    ("TDH.MNG.INIT", 22): Case(prepare=(params(1008, 1),)),
+    ("TDH.MNG.INIT", 23): Case(prepare=(params(224, 1),)),
+    ("TDH.MNG.INIT", 24): Case(prepare=(params(19, 2),)),
+    ("TDH.MR.EXTEND", 8): Case({"rcx": layout.GUEST_BASE + 8}),
+    ("TDH.MR.EXTEND", 9): Case({"rcx": 1 << 47}),
+    ("TDH.MR.EXTEND", 10): Case({"rcx": 0x4000_0000}),
+    ("TDH.MR.EXTEND", 11): Case(prepare=(sept_entry(layout.GUEST_BASE, "BLOCKEDW"),)),
+    ("TDH.MR.FINALIZE", 8): Case(stage="TDH.VP.CREATE"),
+}  # fmt: skip
