@@ -3,7 +3,7 @@
 from tdxviz.core.arch.status_table import OPERANDS, STATUS
 
 HIGH = 0xFFFF_FFFF_0000_0000
-_NAMES = {value: name for name, value in STATUS.items()}
+_NAMES = {value & HIGH: name for name, value in STATUS.items()}
 _OPERAND_NAMES = {number: name for name, number in OPERANDS.items()}
 
 SUCCESS = STATUS["TDX_SUCCESS"]
