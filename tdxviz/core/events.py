@@ -381,6 +381,20 @@ class VcpuStateChanged(Event, frozen=True, kw_only=True, tag=True):
     after: str
 
 
+class VcpuAssociated(Event, frozen=True, kw_only=True, tag=True):
+    """A vCPU may now be used on logical processor ``on`` only; -1 = on any, after TDH.VP.FLUSH."""
+
+    td: str
+    vcpu: int
+    on: int
+
+
+class IbpbIssued(Event, frozen=True, kw_only=True, tag=True):
+    """Indirect branch prediction barrier: the next guest meets no trained branch predictor."""
+
+    reason: str
+
+
 class MeasurementExtended(Event, frozen=True, kw_only=True, tag=True):
     """``register``: MRTD or RTMR0..3. ``what``: the 128-byte block's name; digest is set when final."""
 
@@ -497,7 +511,8 @@ AnyEvent = (
     | HostRegistersRead | DmaMapped | DmaLoaded | DmaStored | IommuFaulted | BusCaptured
     | BusInjected | BitFlipped | DimmDumped | CommandRefused | UcnaLogged | MachineCheckRaised
     | LeafReturned | SeamcallFailed | SystemStateChanged | KeyConfigured | KotChanged | PamtChanged
-    | SeptEntryChanged | LifecycleChanged | OpStateChanged | VcpuStateChanged
+    | SeptEntryChanged | LifecycleChanged | OpStateChanged | VcpuStateChanged | VcpuAssociated
+    | IbpbIssued
     | MeasurementExtended | TdEntered | StateSaved | RegistersScrubbed | TdExited | TdBecameFatal
     | VmEntered | VmExited | VmConfigured | InterruptArrived | ExceptionDelivered
     | InstructionNotModelled | VeInjected | CpuidAnswered

@@ -50,23 +50,24 @@ def td_params(*, attributes: int = SEPT_VE_DISABLE, max_vcpus: int = 1) -> bytes
     return bytes(raw)
 
 
-def create_td(hkid: int = layout.HKIDS[0]) -> Recipe:
+def create_td(hkid: int = layout.HKIDS[0], *, vcpus: int = 1) -> Recipe:
     """MNG.CREATE to MNG.INIT: a TD without vCPUs and memory."""
     yield from seamcall("TDH.MNG.CREATE", rcx=layout.TDR, rdx=hkid)
     for lp in FIRST_LP_OF_PACKAGE:
         yield from seamcall("TDH.MNG.KEY.CONFIG", lp=lp, rcx=layout.TDR)
     for n in range(6):
         yield from seamcall("TDH.MNG.ADDCX", rcx=layout.TDCX + n * PAGE, rdx=layout.TDR)
-    yield HostWrite(hpa=layout.TD_PARAMS, data=td_params(), how="full-line", lp=0)
+    yield HostWrite(hpa=layout.TD_PARAMS, data=td_params(max_vcpus=vcpus), how="full-line", lp=0)
     yield from seamcall("TDH.MNG.INIT", rcx=layout.TDR, rdx=layout.TD_PARAMS)
 
 
-def create_vcpu() -> Recipe:
-    """VP.CREATE to VP.INIT."""
-    yield from seamcall("TDH.VP.CREATE", rcx=layout.TDVPR, rdx=layout.TDR)
+def create_vcpu(number: int = 0, *, lp: int = 0) -> Recipe:
+    """VP.CREATE to VP.INIT of the TD's vCPU ``number``; it is then associated with ``lp``."""
+    tdvpr = layout.tdvpr(number)
+    yield from seamcall("TDH.VP.CREATE", lp=lp, rcx=tdvpr, rdx=layout.TDR)
     for n in range(5):
-        yield from seamcall("TDH.VP.ADDCX", rcx=layout.TDVPS + n * PAGE, rdx=layout.TDVPR)
-    yield from seamcall("TDH.VP.INIT", rcx=layout.TDVPR, rdx=0)
+        yield from seamcall("TDH.VP.ADDCX", lp=lp, rcx=tdvpr + (n + 1) * PAGE, rdx=tdvpr)
+    yield from seamcall("TDH.VP.INIT", lp=lp, rcx=tdvpr, rdx=0)
 
 
 def sept_tables(gpas: list[Gpa]) -> Recipe:
@@ -88,10 +89,11 @@ def add_page(gpa: Gpa, hpa: Hpa, content: bytes, source: Hpa) -> Recipe:
         yield from seamcall("TDH.MR.EXTEND", rcx=at, rdx=layout.TDR)
 
 
-def build_td(program: Program) -> Recipe:
-    """A runnable TD that holds a guest program."""
-    yield from create_td()
-    yield from create_vcpu()
+def build_td(program: Program, *, vcpus: int = 1) -> Recipe:
+    """A runnable TD that holds a guest program. vCPU n is associated with logical processor n."""
+    yield from create_td(vcpus=vcpus)
+    for number in range(vcpus):
+        yield from create_vcpu(number, lp=number)
     yield from sept_tables(list(program.pages))
     for n, (gpa, content) in enumerate(sorted(program.pages.items())):
         source = layout.SOURCE_PAGES + n * PAGE

@@ -16,6 +16,8 @@ TDR: Hpa = 0x0060_0000
 TDCX: Hpa = 0x0060_1000
 TDVPR: Hpa = 0x0061_0000
 TDVPS: Hpa = 0x0061_1000
+VCPU_STRIDE, MOST_VCPUS = 0x8000, 2
+"""The TDVPR of the next vCPU; its five further pages follow it."""
 TABLES: Hpa = 0x0062_0000
 """Secure EPT pages of the TD, or the EPT of the ordinary VM."""
 
@@ -32,6 +34,13 @@ PAMT_2M: Hpa = 0x0E40_0000
 PAMT_1G: Hpa = 0x0E40_2000
 PAMTS = ((PAMT_1G, PAGE), (PAMT_2M, 2 * PAGE), (PAMT_4K, 4 * MIB))
 RESERVED = (0x0E00_0000, GIB - 0x0E00_0000)
+
+
+def tdvpr(number: int) -> Hpa:
+    """TDVPR page of the TD's vCPU ``number``. Raises TdxvizError beyond the last."""
+    if not 0 <= number < MOST_VCPUS:
+        raise TdxvizError(f"the scenario has room for vCPUs 0..{MOST_VCPUS - 1}, not for vCPU {number}")
+    return TDVPR + number * VCPU_STRIDE
 
 
 def hpa_of(gpa: Gpa) -> Hpa:

@@ -94,12 +94,38 @@ def enter(call: Call) -> None:
     call.note(e.TdEntered(lp=call.lp, td=td.actor, vcpu=vcpu.index))
 
 
-def _associate(call: Call, vcpu: Vcpu, lp: LogicalProcessor) -> None:
+def flush(call: Call) -> None:
+    """TDH.VP.FLUSH. Neither FATAL nor OP_STATE nor the vCPU's state matters."""
+    vcpu = call.open_vcpu("RCX", "ex")
+    td, lp = vcpu.td, call.p.lps[call.lp]
+    lifecycle = td.lifecycle
+    call.require(lifecycle == "TD_KEYS_CONFIGURED", f"the lifecycle state of {td.actor} is {lifecycle}")
+    enough = vcpu.count >= lay.MIN_TDVPS + 3 * td.tdcs["NUM_L2_VMS"]
+    call.require(enough, f"only {vcpu.count} TDVPS pages")
+    where = f"associated with LP {vcpu.lp}" if vcpu.lp >= 0 else "associated with no LP"
+    call.require(vcpu.lp == call.lp, f"the vCPU is {where}; this is LP {call.lp}")
+    # ---- all checks passed: nothing below can fail ----
+    _flush(call, td, lp, "INVEPT and VMCLEAR at TDH.VP.FLUSH")
+    if lp.last_tdvpr == vcpu.tdvpr:
+        lp.last_tdvpr = 0
+    vcpu.lp = -1
+    td.tdcs["NUM_ASSOC_VCPUS"] -= 1
+    call.note(e.VcpuAssociated(lp=call.lp, td=td.actor, vcpu=vcpu.index, on=-1))
+
+
+def associate(call: Call, vcpu: Vcpu) -> None:
+    """The first VP.ENTER, VP.RD or VP.WR of a free vCPU ties it to this logical processor."""
     if vcpu.lp < 0:
         vcpu.lp = call.lp
         vcpu.td.tdcs["NUM_ASSOC_VCPUS"] += 1
+        call.note(e.VcpuAssociated(lp=call.lp, td=vcpu.td.actor, vcpu=vcpu.index, on=call.lp))
+
+
+def _associate(call: Call, vcpu: Vcpu, lp: LogicalProcessor) -> None:
+    associate(call, vcpu)
     if lp.last_tdvpr != vcpu.tdvpr:
         _flush(call, vcpu.td, lp, "INVEPT: this LP last ran another vCPU")
+        call.note(e.IbpbIssued(lp=lp.id, reason="this LP last ran another vCPU"))
 
 
 def _join_epoch(call: Call, vcpu: Vcpu, lp: LogicalProcessor) -> None:

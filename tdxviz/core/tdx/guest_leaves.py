@@ -24,6 +24,7 @@ GP = 13
 MAY_PASS = 0xFFFF_FFFF & ~(1 << r.RAX | 1 << r.RCX | 1 << r.RSP)
 """Registers that a TDVMCALL mask may name."""
 LOW = 0xFFFF_FFFF
+SYS_RD_AVAILABLE = 1
 EXTENDED_ACCEPT = 1
 
 
@@ -41,7 +42,7 @@ def tdcall(p: Platform, m: Module, lp: int, length: int) -> GuestFault | None:
     refusal = _dispatcher_refusal(rax, row)
     if refusal:
         name = row.name if row else f"leaf {rax & 0xFFFF}"
-        _return(p, lp, length, name, s.with_operand("TDX_OPERAND_INVALID", "RAX"), 0, refusal)
+        _return(p, lp, length, name, s.with_operand("TDX_OPERAND_INVALID", "RAX"), 0, refusal, {})
         return None
     assert row is not None
     regs = {name.lower(): value for name, value in zip(r.GPR_NAMES, cpu.gprs, strict=True)}
@@ -50,11 +51,11 @@ def tdcall(p: Platform, m: Module, lp: int, length: int) -> GuestFault | None:
         try:
             status = BODIES[row.name](call, entry.running_vcpu(p, m, lp).td, cpu, length)
         except Refused as no:
-            _return(p, lp, length, row.name, no.status, call.passed, no.reason)
+            _return(p, lp, length, row.name, no.status, call.passed, no.reason, call.outputs)
         except LeftGuest:
             pass
         else:
-            _return(p, lp, length, row.name, status, call.passed, "")
+            _return(p, lp, length, row.name, status, call.passed, "", call.outputs)
     return None
 
 
@@ -70,27 +71,42 @@ def _dispatcher_refusal(rax: int, row: Leaf | None) -> str:
     return ""
 
 
-def _return(p: Platform, lp: int, length: int, name: str, status: int, passed: int, reason: str) -> None:
+def _return(
+    p: Platform, lp: int, length: int, name: str, status: int, passed: int, reason: str,
+    outputs: dict[str, int],
+) -> None:  # fmt: skip
     cpu = p.lps[lp].cpu
-    inputs = {n: cpu.gprs[k] for n, k in (("RCX", r.RCX), ("RDX", r.RDX)) if cpu.gprs[k]}
+    inputs = {n: cpu.gprs[k] for n, k in (("RCX", r.RCX), ("RDX", r.RDX), ("R8", r.R8)) if cpu.gprs[k]}
     leaf = cpu.gprs[r.RAX] & 0xFFFF
-    cpu.gprs[r.RAX] = status
+    outputs = {"RAX": status, **outputs}
+    for register, value in outputs.items():
+        cpu.gprs[r.GPR_NAMES.index(register)] = value
     cpu.rip += length
     p.note(
         e.LeafReturned(
             lp=lp, side="guest", leaf=leaf, name=name, status=status, passed=passed,
-            reason=reason, inputs=inputs, outputs={"RAX": status},
+            reason=reason, inputs=inputs, outputs=outputs,
         )
     )  # fmt: skip
 
 
 def vp_info(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     tdcs, vcpu = td.tdcs, entry.running_vcpu(call.p, call.m, call.lp)
-    cpu.gprs[r.RCX] = GPA_WIDTH
-    cpu.gprs[r.RDX] = tdcs["ATTRIBUTES"]
-    cpu.gprs[r.R8] = tdcs["NUM_VCPUS"] & LOW | (tdcs["MAX_VCPUS"] & LOW) << 32
-    cpu.gprs[r.R9] = vcpu.index
-    cpu.gprs[r.R10], cpu.gprs[r.R11] = 1, 0
+    counts = tdcs["NUM_VCPUS"] & LOW | (tdcs["MAX_VCPUS"] & LOW) << 32
+    call.outputs |= {"RCX": GPA_WIDTH, "RDX": tdcs["ATTRIBUTES"], "R8": counts, "R9": vcpu.index}
+    call.outputs |= {"R10": SYS_RD_AVAILABLE, "R11": 0}
+    return s.SUCCESS
+
+
+def veinfo_get(call: Call, td: Td, cpu: CpuState, length: int) -> int:
+    vps = entry.running_vcpu(call.p, call.m, call.lp).vps
+    call.require(bool(vps["VE_VALID"]), "no #VE information is waiting")
+    # ---- all checks passed: nothing below can fail ----
+    call.outputs |= {
+        "RCX": vps["VE_EXIT_REASON"] & LOW, "RDX": vps["VE_QUALIFICATION"], "R8": vps["VE_GLA"],
+        "R9": vps["VE_GPA"], "R10": vps["VE_LENGTH"] & LOW | (vps["VE_INSTRUCTION_INFO"] & LOW) << 32,
+    }  # fmt: skip
+    vps["VE_VALID"] = 0
     return s.SUCCESS
 
 
@@ -152,6 +168,7 @@ def _violation(call: Call, found: int, state: str, gpa: int, level: int) -> None
 Body = Callable[[Call, Td, CpuState, int], int]
 BODIES: dict[str, Body] = {
     "TDG.VP.INFO": vp_info,
+    "TDG.VP.VEINFO.GET": veinfo_get,
     "TDG.VP.VMCALL": vp_vmcall,
     "TDG.MEM.PAGE.ACCEPT": page_accept,
 }

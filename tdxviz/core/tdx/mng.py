@@ -1,4 +1,4 @@
-"""TDH.MNG.*: create a TD, give it a key, its TDCS pages and its parameters."""
+"""TDH.MNG.*: create a TD, give it a key, its TDCS pages and its parameters; take the key away."""
 
 import hashlib
 
@@ -22,7 +22,8 @@ def create(call: Call) -> None:
     call.require(m.kot[hkid].state == "HKID_FREE", f"HKID {hkid:#x} is {m.kot[hkid].state}")
     call.require(m.config.entropy, "RDRAND gave no entropy for the TD_UUID")
     # ---- all checks passed: nothing below can fail ----
-    m.actors[page] = f"td-{chr(ord('a') + len(m.actors) % 26)}"
+    m.actors[page] = f"td-{chr(ord('a') + m.created % 26)}"
+    m.created += 1
     call.clear_page(page, m.global_hkid)
     tdr = Td(call.p, m, page).tdr
     tdr["HKID"] = hkid
@@ -49,10 +50,7 @@ def key_config(call: Call) -> None:
     td.tdr["PKG_CONFIG_BITMAP"] = done
     call.note(e.KeyConfigured(lp=call.lp, hkid=td.hkid, package=package))
     if done.bit_count() == len({lp.package for lp in call.p.lps}):
-        td.tdr["LIFECYCLE_STATE"] = st.LIFECYCLE_STATES["TD_KEYS_CONFIGURED"]
-        call.note(
-            e.LifecycleChanged(lp=call.lp, td=td.actor, before="TD_HKID_ASSIGNED", after="TD_KEYS_CONFIGURED")
-        )
+        _lifecycle(call, td, "TD_HKID_ASSIGNED", "TD_KEYS_CONFIGURED")
 
 
 def addcx(call: Call) -> None:
@@ -95,3 +93,46 @@ def init(call: Call) -> None:
     call.m.mrtd[td.tdr_page] = hashlib.sha384()
     call.outputs["RCX"] = 0
     call.note(e.OpStateChanged(lp=call.lp, td=td.actor, before="UNINITIALIZED", after="INITIALIZED"))
+
+
+def key_reclaimid(call: Call) -> None:
+    """Deprecated: does nothing and succeeds."""
+
+
+def vpflushdone(call: Call) -> None:
+    td = call.open_tdr("RCX", "ex")
+    call.require(True, "the Key Ownership Table is locked")
+    before = td.lifecycle
+    alive = before in ("TD_KEYS_CONFIGURED", "TD_HKID_ASSIGNED")
+    call.require(alive, f"the lifecycle state of {td.actor} is {before}")
+    initialised = td.tdr["NUM_TDCX"] >= s.MIN_TDCX and td.op_state != "UNINITIALIZED"
+    count = td.tdcs["NUM_ASSOC_VCPUS"] if initialised else 0
+    call.require(not count, f"{count} vCPUs are still associated with a logical processor")
+    # ---- all checks passed: nothing below can fail ----
+    packages = {lp.package for lp in call.p.lps}
+    _key_state(call, td, KotEntry("HKID_FLUSHED", sum(1 << package for package in packages)))
+    _lifecycle(call, td, before, "TD_BLOCKED")
+
+
+def key_freeid(call: Call) -> None:
+    td = call.open_tdr("RCX", "ex")
+    before = td.lifecycle
+    call.require(before == "TD_BLOCKED", f"the lifecycle state of {td.actor} is {before}")
+    call.require(True, "the Key Ownership Table is locked")
+    left = call.m.kot[td.hkid].wbinvd
+    packages = [n for n in range(left.bit_length()) if left >> n & 1]
+    call.require(not left, f"TDH.PHYMEM.CACHE.WB is missing on packages {packages}")
+    # ---- all checks passed: nothing below can fail ----
+    _lifecycle(call, td, before, "TD_TEARDOWN")
+    _key_state(call, td, KotEntry("HKID_FREE"))
+
+
+def _key_state(call: Call, td: Td, after: KotEntry) -> None:
+    hkid = td.hkid
+    before, call.m.kot[hkid] = call.m.kot[hkid].state, after
+    call.note(e.KotChanged(lp=call.lp, hkid=hkid, before=before, after=after.state))
+
+
+def _lifecycle(call: Call, td: Td, before: str, after: str) -> None:
+    td.tdr["LIFECYCLE_STATE"] = st.LIFECYCLE_STATES[after]
+    call.note(e.LifecycleChanged(lp=call.lp, td=td.actor, before=before, after=after))

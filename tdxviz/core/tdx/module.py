@@ -83,6 +83,8 @@ class Module:
     """Only pages that are not PT_NDA."""
     actors: dict[Hpa, str] = field(default_factory=dict)
     """TDR page -> ``td-a``, ``td-b``, ... in order of TDH.MNG.CREATE."""
+    created: int = 0
+    """TDs created so far; no two of them share a name, also where pages are used again."""
     running: dict[Hpa, int] = field(default_factory=dict)
     """PAMT locks held shared from TDH.VP.ENTER to TD exit: page -> count."""
     mrtd: dict[Hpa, "hashlib._Hash"] = field(default_factory=dict)
@@ -119,7 +121,7 @@ class Module:
         return Module(
             self.sys_state, self.config, self.lps_initialised, self.tdmrs, self.global_hkid,
             self.key_packages, self.kot.copy(), self.pamt.copy(), self.actors.copy(),
-            self.running.copy(), {tdr: h.copy() for tdr, h in self.mrtd.items()},
+            self.created, self.running.copy(), {tdr: h.copy() for tdr, h in self.mrtd.items()},
             self.current.copy(), self.dead,
         )  # fmt: skip
 
@@ -127,7 +129,7 @@ class Module:
         state = (
             self.sys_state, self.config, sorted(self.lps_initialised), self.tdmrs,
             self.global_hkid, sorted(self.key_packages), sorted(self.kot.items()),
-            sorted(self.pamt.items()), sorted(self.actors.items()), sorted(self.running.items()),
+            sorted(self.pamt.items()), sorted(self.actors.items()), self.created, sorted(self.running.items()),
             [(tdr, m.hexdigest()) for tdr, m in sorted(self.mrtd.items())],
             sorted(self.current.items()), self.dead,
         )  # fmt: skip

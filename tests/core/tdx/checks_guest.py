@@ -26,6 +26,7 @@ def violation(gpa: int, level: int, state: str, asked: int = 0) -> tuple[int, in
 
 CASES: dict[Key, Case] = {
     ("TDG.VP.VMCALL", 0): Case({"rcx": 0x10}),
+    ("TDG.VP.VEINFO.GET", 0): Case(),
     (ACCEPT, 0): Case({"rcx": 2}),
     (ACCEPT, 1): Case({"rcx": 1 << 47}),
     (ACCEPT, 2): Case({"rcx": TD_2M + PAGE}, (large_leaf, accepted), detail=1),
@@ -39,5 +40,6 @@ CASES: dict[Key, Case] = {
 
 VALID: dict[str, tuple[str, dict[str, int], tuple[kit.Prepare, ...]]] = {
     "TDG.VP.INFO": ("running", {}, ()),
+    "TDG.VP.VEINFO.GET": ("running", {}, (kit.vps_field("VE_VALID", 0xFFFF_FFFF),)),
     ACCEPT: ("running", {"rcx": TD_2M | 1}, (large_leaf,)),
 }

@@ -11,7 +11,27 @@ def params(at: int, *raw: int, **how: int) -> kit.Prepare:
     return kit.host_bytes(layout.TD_PARAMS, bytes(data))
 
 
+BLOCKED = (kit.first("TDH.MNG.VPFLUSHDONE", rcx=layout.TDR),)
+"""The TD of the stage ``TDH.MNG.INIT`` has no vCPU yet."""
+
+
+def written_back(machine) -> None:
+    """Both packages have written their caches back, as TDH.PHYMEM.CACHE.WB would have it."""
+    kot = machine.module.kot
+    kot[layout.HKIDS[0]] = kot[layout.HKIDS[0]]._replace(wbinvd=0)
+
+
+VALID: dict[str, tuple[str, dict[str, int], tuple[kit.Prepare, ...]]] = {
+    "TDH.MNG.VPFLUSHDONE": ("TDH.MNG.INIT", {"rcx": layout.TDR}, ()),
+    "TDH.MNG.KEY.FREEID": ("TDH.MNG.INIT", {"rcx": layout.TDR}, (*BLOCKED, written_back)),
+    "TDH.MNG.KEY.RECLAIMID": ("TDH.MNG.INIT", {"rcx": layout.TDR}, ()),
+}
+
 CASES: dict[Key, Case] = {
+    ("TDH.MNG.VPFLUSHDONE", 5): Case(prepare=BLOCKED),
+    ("TDH.MNG.VPFLUSHDONE", 6): Case(stage="TDH.MR.FINALIZE"),
+    ("TDH.MNG.KEY.FREEID", 4): Case(stage="TDH.MNG.INIT"),
+    ("TDH.MNG.KEY.FREEID", 6): Case(stage="TDH.MNG.INIT", prepare=BLOCKED),
     ("TDH.MNG.CREATE", 0): Case({"rdx": 15}),
     ("TDH.MNG.CREATE", 3): Case({"rcx": layout.TDR, "lp": 1}, stage="running"),
     ("TDH.MNG.CREATE", 6): Case({"rdx": layout.GLOBAL_HKID}),

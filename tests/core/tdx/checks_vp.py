@@ -4,7 +4,13 @@ from tdxviz.core.host import layout
 from tests.core.tdx import kit
 from tests.core.tdx.cases import Case, Key
 
+VALID: dict[str, tuple[str, dict[str, int], tuple[kit.Prepare, ...]]] = {
+    "TDH.VP.FLUSH": ("TDH.MR.FINALIZE", {"rcx": layout.TDVPR}, ()),
+}
+
 CASES: dict[Key, Case] = {
+    ("TDH.VP.FLUSH", 6): Case(prepare=(kit.vps_field("NUM_TDVPS", 5),)),
+    ("TDH.VP.FLUSH", 7): Case({"lp": 1}),
     ("TDH.VP.ADDCX", 10): Case({"rcx": kit.FREE_PAGE}, stage="TDH.MEM.SEPT.ADD"),
     ("TDH.VP.ADDCX", 11): Case(prepare=(kit.vps_field("NUM_TDVPS", 15),)),
     ("TDH.VP.INIT", 10): Case(stage="TDH.VP.ADDCX"),

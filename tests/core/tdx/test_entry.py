@@ -1,0 +1,85 @@
+"""Several vCPUs on several logical processors: association, barriers, what stays locked."""
+
+import pytest
+
+from tdxviz.core import events as e
+from tdxviz.core.arch import status as s
+from tdxviz.core.drive import drive
+from tdxviz.core.guest import programs
+from tdxviz.core.host import boot, layout
+from tdxviz.core.machine import Machine
+from tdxviz.core.tdx.structs import Vcpu
+from tests.core.tdx import kit
+
+FIRST, SECOND = layout.tdvpr(0), layout.tdvpr(1)
+
+
+@pytest.fixture(scope="module")
+def twins():
+    """A TD with two vCPUs, associated with LP 0 and LP 1."""
+    machine = Machine("ci")
+    drive(machine, boot.bring_up())
+    drive(machine, boot.build_td(programs.load("vault"), vcpus=2))
+    return machine
+
+
+def call(machine, leaf, **regs) -> str:
+    returned = [n for n in kit.seamcall(machine, leaf, **regs) if isinstance(n, e.LeafReturned)]
+    return s.name_of(returned[0].status) if returned else "entered"
+
+
+def back(machine, lp: int) -> None:
+    """An interrupt brings the vCPU on ``lp`` out."""
+    from tdxviz.core.commands import RaiseInterrupt, RunGuest
+
+    machine.do(RaiseInterrupt(lp=lp))
+    machine.do(RunGuest(lp=lp))
+    assert machine.platform.lps[lp].mode == "host"
+
+
+def associated(machine) -> list[int]:
+    td = kit.td(machine)
+    return [Vcpu(td, page).lp for page in (FIRST, SECOND)] + [td.tdcs["NUM_ASSOC_VCPUS"]]
+
+
+def test_each_is_tied_to_its_processor_until_it_is_flushed_there(twins):
+    machine = twins.copy()
+    assert associated(machine) == [0, 1, 2]
+    assert call(machine, "TDH.VP.ENTER", rcx=SECOND) == "TDX_VCPU_ASSOCIATED"
+    assert call(machine, "TDH.VP.FLUSH", rcx=SECOND) == "TDX_VCPU_NOT_ASSOCIATED"
+    assert call(machine, "TDH.VP.FLUSH", rcx=SECOND, lp=1) == "TDX_SUCCESS"
+    assert associated(machine) == [0, -1, 1]
+    events = kit.seamcall(machine, "TDH.VP.ENTER", rcx=SECOND)
+    assert [n.on for n in events if isinstance(n, e.VcpuAssociated)] == [0]
+    assert associated(machine) == [0, 0, 2]
+
+
+def test_both_run_at_the_same_time_and_the_td_stays_locked_until_the_last_is_out(twins):
+    machine = twins.copy()
+    assert call(machine, "TDH.VP.ENTER", rcx=FIRST) == "entered"
+    assert call(machine, "TDH.VP.ENTER", rcx=SECOND, lp=1) == "entered"
+    assert [lp.mode for lp in machine.platform.lps] == ["td", "td", "host", "host"]
+    assert machine.module.running[layout.TDR] == 2
+    back(machine, 0)
+    assert call(machine, "TDH.MNG.VPFLUSHDONE", rcx=layout.TDR, lp=2) == "TDX_OPERAND_BUSY"
+    back(machine, 1)
+    assert call(machine, "TDH.MNG.VPFLUSHDONE", rcx=layout.TDR, lp=2) == "TDX_FLUSHVP_NOT_DONE"
+
+
+def test_another_vcpu_on_the_same_processor_meets_a_flushed_tlb_and_predictor(twins):
+    machine = twins.copy()
+    kit.seamcall(machine, "TDH.VP.FLUSH", rcx=SECOND, lp=1)
+    kit.seamcall(machine, "TDH.VP.ENTER", rcx=FIRST)
+    back(machine, 0)
+    same = kit.seamcall(machine, "TDH.VP.ENTER", rcx=FIRST)
+    assert not [n for n in same if isinstance(n, e.IbpbIssued | e.TlbFlushed)]
+    back(machine, 0)
+    other = kit.seamcall(machine, "TDH.VP.ENTER", rcx=SECOND)
+    kinds = [type(n) for n in other if isinstance(n, e.IbpbIssued | e.TlbFlushed)]
+    assert kinds == [e.TlbFlushed, e.IbpbIssued]
+
+
+def test_flushing_a_running_vcpu_is_refused(twins):
+    machine = twins.copy()
+    kit.seamcall(machine, "TDH.VP.ENTER", rcx=FIRST)
+    assert call(machine, "TDH.VP.FLUSH", rcx=FIRST, lp=1) == "TDX_OPERAND_BUSY"

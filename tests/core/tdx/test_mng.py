@@ -1,0 +1,76 @@
+"""The life of an HKID: assigned, flushed, free again; names and keys of the TDs that come after."""
+
+import pytest
+
+from tdxviz.core import events as e
+from tdxviz.core.arch import status as s
+from tdxviz.core.host import layout
+from tests.core.tdx import checks_mng, kit
+
+HKID = layout.HKIDS[0]
+
+
+def call(machine, leaf, **regs) -> str:
+    return s.name_of(kit.answer(kit.seamcall(machine, leaf, **regs)).status)
+
+
+@pytest.fixture(scope="module")
+def built():
+    return kit.before("TDH.MR.FINALIZE")
+
+
+def test_the_way_down_in_its_only_order(built):
+    machine = built.copy()
+    kot = machine.module.kot
+    assert call(machine, "TDH.MNG.VPFLUSHDONE", rcx=layout.TDR) == "TDX_FLUSHVP_NOT_DONE"
+    assert call(machine, "TDH.MNG.KEY.FREEID", rcx=layout.TDR) == "TDX_LIFECYCLE_STATE_INCORRECT"
+    assert call(machine, "TDH.VP.FLUSH", rcx=layout.TDVPR) == "TDX_SUCCESS"
+    events = kit.seamcall(machine, "TDH.MNG.VPFLUSHDONE", rcx=layout.TDR)
+    changes = [n for n in events if isinstance(n, e.KotChanged | e.LifecycleChanged)]
+    assert [(n.before, n.after) for n in changes] == [
+        ("HKID_ASSIGNED", "HKID_FLUSHED"),
+        ("TD_KEYS_CONFIGURED", "TD_BLOCKED"),
+    ]
+    assert kot[HKID] == ("HKID_FLUSHED", 0b11)  # both packages still have to write back
+    assert call(machine, "TDH.MNG.KEY.FREEID", rcx=layout.TDR) == "TDX_WBCACHE_NOT_COMPLETE"
+    checks_mng.written_back(machine)
+    assert call(machine, "TDH.MNG.KEY.FREEID", rcx=layout.TDR) == "TDX_SUCCESS"
+    assert (kot[HKID], kit.td(machine).lifecycle) == (("HKID_FREE", 0), "TD_TEARDOWN")
+
+
+def test_an_hkid_is_not_given_twice_before_it_is_free(built):
+    machine = built.copy()
+    again = {"rcx": kit.FREE_PAGE, "rdx": HKID}
+    assert call(machine, "TDH.MNG.CREATE", **again) == "TDX_HKID_NOT_FREE"
+    call(machine, "TDH.VP.FLUSH", rcx=layout.TDVPR)
+    call(machine, "TDH.MNG.VPFLUSHDONE", rcx=layout.TDR)
+    assert call(machine, "TDH.MNG.CREATE", **again) == "TDX_HKID_NOT_FREE"
+    checks_mng.written_back(machine)
+    call(machine, "TDH.MNG.KEY.FREEID", rcx=layout.TDR)
+    old = machine.platform.keys.key(HKID)
+    assert call(machine, "TDH.MNG.CREATE", **again) == "TDX_SUCCESS"
+    assert call(machine, "TDH.MNG.KEY.CONFIG", rcx=kit.FREE_PAGE) == "TDX_SUCCESS"
+    assert machine.platform.keys.key(HKID) not in (None, old)
+    assert machine.module.actors[kit.FREE_PAGE] == "td-b"
+
+
+def test_a_fatal_td_can_be_torn_down(built):
+    machine = built.copy()
+    kit.tdr_field("FATAL", 1)(machine)
+    assert call(machine, "TDH.VP.FLUSH", rcx=layout.TDVPR) == "TDX_SUCCESS"
+    assert call(machine, "TDH.MNG.VPFLUSHDONE", rcx=layout.TDR) == "TDX_SUCCESS"
+    checks_mng.written_back(machine)
+    assert call(machine, "TDH.MNG.KEY.FREEID", rcx=layout.TDR) == "TDX_SUCCESS"
+
+
+def test_vpflushdone_before_any_key_or_tdcs_exists():
+    machine = kit.before("TDH.MNG.KEY.CONFIG")
+    assert call(machine, "TDH.MNG.VPFLUSHDONE", rcx=layout.TDR) == "TDX_SUCCESS"
+    assert kit.td(machine).lifecycle == "TD_BLOCKED"
+
+
+def test_the_deprecated_leaf_succeeds_whatever_it_is_told(built):
+    machine = built.copy()
+    before = kit.essence(machine)
+    assert call(machine, "TDH.MNG.KEY.RECLAIMID", rcx=(1 << 64) - 1) == "TDX_SUCCESS"
+    assert kit.essence(machine) == before
