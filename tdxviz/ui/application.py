@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from PySide6.QtGui import QFontDatabase, QIcon
+from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QApplication
 
 ASSETS = Path(__file__).parent / "assets"
@@ -19,7 +19,14 @@ def make_application() -> QApplication:
     app.setStyle("Fusion")
     for font in sorted((ASSETS / "fonts").glob("*.ttf")):
         QFontDatabase.addApplicationFont(str(font))
-    icon = ASSETS / "tdxviz.svg"
-    if icon.exists():
-        app.setWindowIcon(QIcon(str(icon)))
     return app
+
+
+def set_icon() -> None:
+    """The window's icon; the SVG reader is loaded with it, so this waits for the first paint."""
+    icon = ASSETS / "tdxviz.svg"
+    app = QApplication.instance()
+    if icon.exists() and isinstance(app, QApplication):
+        from PySide6.QtGui import QIcon
+
+        app.setWindowIcon(QIcon(str(icon)))

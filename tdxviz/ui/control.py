@@ -45,9 +45,9 @@ class Control:
         self.bridge.moment_changed.connect(lambda _: self._state())
         self.bridge.step_begun.connect(self._step_layout)
         self.bridge.lesson_finished.connect(self._lesson_finished)
-        window.workspace.connect_bridge(self.bridge)
         self._table()
-        window.build_menu()
+        window.furnish()
+        window.workspace.connect_bridge(self.bridge)
         self.home()
         window.tell(self.progress.notice)
 

@@ -36,13 +36,13 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("tdxviz")
         self.setAccessibleName("tdxviz")
         self.resize(1280, 720)
+        self._dress_application()  # before there are widgets that would be polished twice
         self.bar = TopBar(self.theme, _Late(self.actions_))
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.bar)
         self.start = StartPage(self.theme, _Late(self.actions_))
-        self.workspace = Workspace(self.theme)
+        self.workspace: Workspace
         self.stack = QStackedWidget()
         self.stack.addWidget(self.start)
-        self.stack.addWidget(self.workspace)
         middle = QWidget()
         box = QVBoxLayout(middle)
         box.setContentsMargins(0, 0, 0, 0)
@@ -59,11 +59,17 @@ class MainWindow(QMainWindow):
         self._notice_timer.timeout.connect(self.notice.hide)
         self._resized = QTimer(self)
         self._resized.setSingleShot(True)
-        self._resized.timeout.connect(self.workspace.share_again)
-        self._keys()
-        self.apply_theme()
         if settings.geometry:
             self.restoreGeometry(QByteArray.fromHex(settings.geometry.encode()))
+
+    def furnish(self) -> None:
+        """Docks, keys and menu: what nobody can use before the core is loaded. The first paint does
+        without."""
+        self.workspace = Workspace(self.theme)
+        self.stack.addWidget(self.workspace)
+        self._resized.timeout.connect(self.workspace.share_again)
+        self._keys()
+        self._menu()
 
     # --- keys and menus -------------------------------------------------------------------
 
@@ -91,7 +97,7 @@ class MainWindow(QMainWindow):
         if act is not None:  # None: the core is still loading
             act(*([name] if name else []))
 
-    def build_menu(self) -> None:
+    def _menu(self) -> None:
         """View menu: layouts, themes, sizes, help."""
         entries = [(f"Layout: {words}", f"layout:{name}") for name, words in TITLES.items()]
         entries += [
@@ -135,20 +141,21 @@ class MainWindow(QMainWindow):
         self.notice.show()
         self._notice_timer.start(NOTICE_MS)
 
-    def apply_theme(self) -> None:
+    def _dress_application(self) -> None:
         app = QApplication.instance()
         if isinstance(app, QApplication):
             palette = app.palette()
             palette.setColor(QPalette.ColorRole.Link, QColor(self.theme.guest_job))
             app.setPalette(palette)  # links in Markdown take their colour from here
             app.setStyleSheet(style_sheet(self.theme))
-        self.bar.set_theme(self.theme)
-        self.start.set_theme(self.theme)
-        self.workspace.set_theme(self.theme)
 
     def set_theme(self, theme: Theme) -> None:
+        """Dress everything anew."""
         self.theme = theme
-        self.apply_theme()
+        self._dress_application()
+        self.bar.set_theme(theme)
+        self.start.set_theme(theme)
+        self.workspace.set_theme(theme)
         self.workspace.share_again()
 
     def resizeEvent(self, event: QResizeEvent) -> None:

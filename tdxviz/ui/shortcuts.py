@@ -1,15 +1,6 @@
 """Every key of the window, as data: key, what it does, words for the help page."""
 
-from PySide6.QtWidgets import (
-    QAbstractButton,
-    QAbstractSpinBox,
-    QComboBox,
-    QLineEdit,
-    QListView,
-    QPlainTextEdit,
-    QSlider,
-    QWidget,
-)
+from PySide6.QtWidgets import QWidget
 
 PRESS = frozenset({"Space"})
 MOVE = frozenset({"Left", "Right", "Home", "End", "Shift+Left", "Shift+Right"})
@@ -69,13 +60,17 @@ LETTERS = frozenset(key for key, _, _ in KEYS if len(key) == 1)
 
 def taken_by(widget: QWidget | None) -> frozenset[str]:
     """Keys that a focused widget needs for itself: a button Space, a slider arrows, a line all."""
-    if isinstance(widget, (QLineEdit, QPlainTextEdit)):
+    if widget is None:
+        return frozenset()
+    import PySide6.QtWidgets as qt  # here: naming a type of Qt makes it, and the first paint waits
+
+    if isinstance(widget, (qt.QLineEdit, qt.QPlainTextEdit)):
         return frozenset() if widget.isReadOnly() else PRESS | MOVE | LETTERS
-    if isinstance(widget, (QComboBox, QListView, QAbstractSpinBox)):
+    if isinstance(widget, (qt.QComboBox, qt.QListView, qt.QAbstractSpinBox)):
         return PRESS | MOVE | LETTERS
-    if isinstance(widget, QSlider):
+    if isinstance(widget, qt.QSlider):
         return MOVE
-    if isinstance(widget, QAbstractButton):
+    if isinstance(widget, qt.QAbstractButton):
         group = widget.group()
         return PRESS | MOVE if group is not None and group.exclusive() else PRESS
     return frozenset()

@@ -66,6 +66,7 @@ class StartPage(QScrollArea):
         box.addLayout(columns)
         box.addStretch(1)
         page.setLayout(box)
+        self.page = page
         self.setWidget(page)
 
     def _label(self, text: str, role: str = "") -> QLabel:

@@ -25,7 +25,7 @@ from pathlib import Path
 start = QTimer.singleShot
 QTimer.singleShot = lambda *_: None  # the core stays out until the first paint is over
 window = app.open_window(Path(sys.argv[1]))
-window.start.viewport().installEventFilter(watch)
+window.start.page.installEventFilter(watch)
 start(5000, application.quit)
 application.exec()
 assert seen, "nothing was painted"
