@@ -62,15 +62,15 @@ def taken_by(widget: QWidget | None) -> frozenset[str]:
     """Keys that a focused widget needs for itself: a button Space, a slider arrows, a line all."""
     if widget is None:
         return frozenset()
-    import PySide6.QtWidgets as qt  # here: naming a type of Qt makes it, and the first paint waits
+    from PySide6 import QtWidgets  # here: naming a type of Qt makes it, and the first paint waits
 
-    if isinstance(widget, (qt.QLineEdit, qt.QPlainTextEdit)):
+    if isinstance(widget, (QtWidgets.QLineEdit, QtWidgets.QPlainTextEdit)):
         return frozenset() if widget.isReadOnly() else PRESS | MOVE | LETTERS
-    if isinstance(widget, (qt.QComboBox, qt.QListView, qt.QAbstractSpinBox)):
+    if isinstance(widget, (QtWidgets.QComboBox, QtWidgets.QListView, QtWidgets.QAbstractSpinBox)):
         return PRESS | MOVE | LETTERS
-    if isinstance(widget, qt.QSlider):
+    if isinstance(widget, QtWidgets.QSlider):
         return MOVE
-    if isinstance(widget, qt.QAbstractButton):
+    if isinstance(widget, QtWidgets.QAbstractButton):
         group = widget.group()
         return PRESS | MOVE if group is not None and group.exclusive() else PRESS
     return frozenset()
