@@ -136,6 +136,16 @@ class LineEvicted(Event, frozen=True, kw_only=True, tag=True):
     reason: str
 
 
+class LineCleaned(Event, frozen=True, kw_only=True, tag=True):
+    """A dirty line was written back and stays in the cache, clean."""
+
+    hpa: Hpa
+    keyid: Hkid
+    package: int
+    """Whose core had written it."""
+    reason: str
+
+
 class LineWritten(Event, frozen=True, kw_only=True, tag=True):
     """The memory controller wrote one line to DRAM: this is what the chips hold now."""
 
@@ -339,9 +349,13 @@ class KeyConfigured(Event, frozen=True, kw_only=True, tag=True):
 
 
 class KotChanged(Event, frozen=True, kw_only=True, tag=True):
+    """The Key Ownership Table's entry of an HKID: its state, or only its bitmap of packages."""
+
     hkid: Hkid
     before: str
     after: str
+    wbinvd: int = 0
+    """One bit per package whose caches still have to be written back."""
 
 
 class PamtChanged(Event, frozen=True, kw_only=True, tag=True):
@@ -360,6 +374,22 @@ class SeptEntryChanged(Event, frozen=True, kw_only=True, tag=True):
     before: str
     after: str
     hpa: Hpa
+
+
+class EpochStamped(Event, frozen=True, kw_only=True, tag=True):
+    """PAMT.BEPOCH of a page (or Secure EPT page): the TLB epoch in which its mapping was blocked."""
+
+    td: str
+    hpa: Hpa
+    bepoch: int
+
+
+class EpochAdvanced(Event, frozen=True, kw_only=True, tag=True):
+    """A new TLB epoch of the TD began; vCPUs that enter from now on flush and join it."""
+
+    td: str
+    before: int
+    after: int
 
 
 class LifecycleChanged(Event, frozen=True, kw_only=True, tag=True):
@@ -511,8 +541,8 @@ AnyEvent = (
     | HostRegistersRead | DmaMapped | DmaLoaded | DmaStored | IommuFaulted | BusCaptured
     | BusInjected | BitFlipped | DimmDumped | CommandRefused | UcnaLogged | MachineCheckRaised
     | LeafReturned | SeamcallFailed | SystemStateChanged | KeyConfigured | KotChanged | PamtChanged
-    | SeptEntryChanged | LifecycleChanged | OpStateChanged | VcpuStateChanged | VcpuAssociated
-    | IbpbIssued
+    | SeptEntryChanged | EpochStamped | EpochAdvanced | LineCleaned | LifecycleChanged | OpStateChanged
+    | VcpuStateChanged | VcpuAssociated | IbpbIssued
     | MeasurementExtended | TdEntered | StateSaved | RegistersScrubbed | TdExited | TdBecameFatal
     | VmEntered | VmExited | VmConfigured | InterruptArrived | ExceptionDelivered
     | InstructionNotModelled | VeInjected | CpuidAnswered

@@ -97,6 +97,7 @@ class Machine:
         if not 0 <= lp < len(p.lps):
             self._refuse(command, f"there is no logical processor {lp}; it has 0..{len(p.lps) - 1}")
             return
+        p.cache.package = p.lps[lp].package
         match command:
             case c.Seamcall():
                 self._seamcall(command)

@@ -11,6 +11,7 @@ from tdxviz.core.hw.memctl import ReadResult
 from tdxviz.core.machine import Machine
 from tdxviz.core.observe import Seen, guest_actor, guest_keyid, observe
 from tdxviz.core.tdx.inspect import TdInfo, page_entry, td_of_page, tds
+from tdxviz.core.tdx.module import SPANS
 from tdxviz.core.units import LINE, PAGE, Gpa, Hkid, Hpa, page_of, split_keyid
 
 VcpuInfo = peek_guest.VcpuInfo
@@ -109,7 +110,7 @@ def page_map(machine: Machine) -> bytes:
     owners = {td.tdr: TD_A if td.actor == "td-a" else TD_B for td in _guests(machine)}
     for hpa, entry in machine.module.pamt.items():
         if entry.kind == "PT_REG":
-            codes[hpa // PAGE] = owners.get(entry.owner, TD_B)
+            _paint(codes, hpa, hpa + SPANS[entry.size], owners.get(entry.owner, TD_B))
         elif entry.kind in META_LETTERS:
             codes[hpa // PAGE] = META
     return bytes(codes)

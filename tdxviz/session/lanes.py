@@ -12,7 +12,8 @@ MODULE_EVENTS = (
     e.LeafReturned, e.SystemStateChanged, e.KeyConfigured, e.KotChanged, e.PamtChanged,
     e.SeptEntryChanged, e.LifecycleChanged, e.OpStateChanged, e.VcpuStateChanged,
     e.MeasurementExtended, e.TdEntered, e.StateSaved, e.RegistersScrubbed, e.TdExited,
-    e.TdBecameFatal, e.VeInjected, e.VcpuAssociated, e.IbpbIssued,
+    e.TdBecameFatal, e.VeInjected, e.VcpuAssociated, e.IbpbIssued, e.EpochStamped, e.EpochAdvanced,
+    e.LineCleaned,
 )  # fmt: skip
 DEVICE_COMMANDS = (c.DmaRead, c.DmaWrite)
 PROBE_COMMANDS = (c.BusCapture, c.BusInject, c.FlipBit, c.DumpDimm)

@@ -58,6 +58,20 @@ def frame(entry: int) -> Hpa:
     return entry & FRAME
 
 
+RWX, LEAF_BIT, IPAT = 7, 1 << 7, 1 << 6
+SHOWN_OF_LEAF = RWX | 7 << 3 | IPAT | LEAF_BIT | FRAME | SUPPRESS_VE
+SHOWN_OF_NON_LEAF = RWX | LEAF_BIT
+
+
+def shown(entry: int) -> int:
+    """What the module tells the host of an entry: no state bits, no lock, no tables' addresses.
+
+    Source: module source, sept_manager.c and .h (architectural masks of leaf and non-leaf)."""
+    if state_of(entry) == "FREE":
+        return SUPPRESS_VE
+    return entry & (SHOWN_OF_LEAF if entry & LEAF_BIT else SHOWN_OF_NON_LEAF)
+
+
 def make_entry(state: str, hpa: Hpa = 0) -> int:
     """A whole entry: state bits, permissions, WB memory type on leaves, and #VE suppressed."""
     row = STATES[state]
@@ -70,5 +84,13 @@ def make_entry(state: str, hpa: Hpa = 0) -> int:
         entry |= SUPPRESS_VE
     return entry | hpa & FRAME
 
+
+BLOCK = {
+    "NL_MAPPED": "NL_BLOCKED", "MAPPED": "BLOCKED", "BLOCKEDW": "BLOCKED", "PENDING": "PENDING_BLOCKED",
+    "PENDING_BLOCKEDW": "PENDING_BLOCKED",
+}  # fmt: skip
+"""TDH.MEM.RANGE.BLOCK: state before -> state after. No other state can be blocked."""
+UNBLOCK = {"NL_BLOCKED": "NL_MAPPED", "BLOCKED": "MAPPED", "PENDING_BLOCKED": "PENDING"}
+"""TDH.MEM.RANGE.UNBLOCK, and what RELOCATE and DEMOTE make of a blocked entry."""
 
 FREE_ENTRY = make_entry("FREE")

@@ -10,11 +10,15 @@ from tdxviz.core.units import LINE, Hkid, Hpa, split_keyid, with_keyid
 
 SETS = 256
 WAYS = 8
+SUB_BLOCKS = 4
+"""IA32_WBNOINVDP writes back the sets of one sub-block at a time."""
 
 
 class CacheLine(NamedTuple):
     data: bytes
     dirty: bool
+    package: int = 0
+    """Whose core wrote it last: only that package's write-back reaches it while it is dirty."""
 
 
 class Evicted(NamedTuple):
@@ -28,6 +32,8 @@ class Cache:
 
     def __init__(self) -> None:
         self.lines: dict[int, CacheLine] = {}
+        self.package = 0
+        """The package that acts now; set anew by every command, no state."""
         self._sets: dict[int, list[int]] = {}
         """Set number -> tags, least recently filled first."""
 
@@ -51,7 +57,19 @@ class Cache:
 
     def write(self, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
         """Replace the content of a line that is present; memory does not change yet."""
-        self.lines[with_keyid(hpa, keyid)] = CacheLine(data, True)
+        self.lines[with_keyid(hpa, keyid)] = CacheLine(data, True, self.package)
+
+    def clean(self, package: int, block: int) -> list[Evicted]:
+        """Dirty lines of one package in one sub-block, in set order; they are clean from now on."""
+        span = SETS // SUB_BLOCKS
+        found = []
+        for number in range(block * span, (block + 1) * span):
+            for tag in self._sets.get(number, ()):
+                line = self.lines[tag]
+                if line.dirty and line.package == package:
+                    found.append(Evicted(*split_keyid(tag), line))
+                    self.lines[tag] = line._replace(dirty=False)
+        return found
 
     def drop(self, hpa: Hpa, keyid: Hkid) -> CacheLine | None:
         """Forget a line without write-back; returns it."""
@@ -75,4 +93,4 @@ class Cache:
         for number in sorted(self._sets):
             for tag in self._sets[number]:
                 line = self.lines[tag]
-                h.update(tag.to_bytes(8, "little") + line.data + bytes([line.dirty]))
+                h.update(tag.to_bytes(8, "little") + line.data + bytes([line.dirty, line.package]))

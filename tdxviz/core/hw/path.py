@@ -249,6 +249,13 @@ def evict(p: Platform, hpa: Hpa, keyid: Hkid, reason: str) -> bool:
     return True
 
 
+def write_back_block(p: Platform, package: int, block: int) -> None:
+    """WBNOINVD of one cache sub-block of one package: dirty lines reach memory and stay cached."""
+    for hpa, keyid, line in p.cache.clean(package, block):
+        p.note(e.LineCleaned(hpa=hpa, keyid=keyid, package=package, reason="WBNOINVD"))
+        p.memctl.write_line(hpa, keyid, line.data)
+
+
 def read_physical(p: Platform, hpa: Hpa, keyid: Hkid, size: int) -> bytes:
     """Bytes through the cache by host-physical address; used by the module and by walks."""
     data = b""

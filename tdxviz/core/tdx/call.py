@@ -16,6 +16,7 @@ from tdxviz.core.arch.structures import MIN_TDCX
 from tdxviz.core.faults import Inconsistent, Refused
 from tdxviz.core.hw import path
 from tdxviz.core.hw.platform import Platform
+from tdxviz.core.tdx.locks import Lock
 from tdxviz.core.tdx.module import Module, PamtEntry
 from tdxviz.core.tdx.structs import Td, Vcpu
 from tdxviz.core.units import GIB, KEYID_SHIFT, MAXPA, MIB, PAGE, Gpa, Hpa, is_private
@@ -59,7 +60,10 @@ class Call:
     passed: int = 0
     detail: int = 0
     """Low half of a status whose row names no operand (index of the TDMR that is wrong)."""
-    held: dict[Hpa, str] = field(default_factory=dict)
+    operand: str = ""
+    """Operand of the checks to come, where a row names several (R9 / R10 / R11)."""
+    locks: list[Lock] = field(default_factory=list)
+    """What this call has locked so far; released with the call."""
 
     # --- checks ---------------------------------------------------------------------------
 
@@ -75,8 +79,9 @@ class Call:
         """
         check = self.next_check()
         if not holds:
-            value = with_operand(status or check.status, operand or check.operand)
-            if not (operand or check.operand):
+            about = operand or self.operand or check.operand
+            value = with_operand(status or check.status, about)
+            if not about:
                 value |= self.detail
             raise Refused(value, None, reason)
         self.passed += 1
@@ -91,17 +96,16 @@ class Call:
         assert entry is not None
         return entry
 
+    def take(self, lock: Lock, reason: str) -> None:
+        """The next check: a lock, never waited for."""
+        taken = [*self.locks, *self.m.locks_of_others(self.lp)]
+        self.require(not any(lock.excludes(other) for other in taken), reason)
+        self.locks.append(lock)
+
     def lock(self, page: Hpa, how: str, size: int = PAGE) -> None:
-        """The next check: the PAMT entry's lock, ``sh`` or ``ex``. Never waits. A lock on a page
-        is also a shared lock on the entries of the larger pages around it."""
-        taken = [at for at in self.held if page <= at < page + size]
-        running = [at for at in self.m.running if page <= at < page + size]
-        if how == "ex":
-            busy = bool(taken or running)
-        else:
-            busy = any(self.held[at] == "ex" for at in taken)
-        self.require(not busy, f"the PAMT entry of {page:#x} is locked")
-        self.held[page] = how
+        """The next check: the PAMT entry's lock, ``sh`` or ``ex``. A lock on a page is also a
+        shared lock on the entries of the larger pages around it."""
+        self.take(Lock("PAMT", page, size, how == "ex"), f"the PAMT entry of {page:#x} is locked")
 
     def typed_page(self, name: str, how: str, kind: str) -> Hpa:
         """Four checks on a page operand: address, block, lock, type."""
@@ -141,7 +145,7 @@ class Call:
         enough = td.tdr["NUM_TDCX"] >= MIN_TDCX
         self.require(enough, f"only {td.tdr['NUM_TDCX']} TDCX pages were added, {MIN_TDCX} are needed")
         if lock:
-            self.require(True, "the OP_STATE lock is taken")
+            self.take(Lock("OP_STATE", td.tdr_page), f"the OP_STATE of {td.actor} is locked")
         allowed = td.op_state in self.leaf.op_states
         self.require(allowed, f"{td.actor} is {td.op_state}; {self.leaf.name} does not work there")
 
@@ -173,9 +177,25 @@ class Call:
             raise Inconsistent(f"{page:#x} is mapped, but is no page of this TD")
         return page
 
+    def table_page(self, td: Td, place: SeptPlace) -> Hpa:
+        """The Secure EPT page that a non-leaf entry names."""
+        page = sept.frame(place.value)
+        if not td.owns(page, "PT_EPT"):
+            raise Inconsistent(f"{page:#x} is no Secure EPT page of this TD")
+        return page
+
+    def child(self, td: Td, parent: SeptPlace, table: Hpa, number: int) -> SeptPlace:
+        """One of the 512 entries of a Secure EPT page."""
+        address, level = table + number * 8, parent.level - 1
+        value = int.from_bytes(path.read_physical(self.p, address, td.hkid, 8), "little")
+        place = SeptPlace(parent.gpa + number * PAGE_SIZES[level], level, address, value)
+        if place.state == "CORRUPT":
+            raise Inconsistent(f"the Secure EPT entry at {address:#x} holds {value:#x}")
+        return place
+
     def report_entry(self, place: SeptPlace) -> None:
         """On Secure EPT errors RCX returns the entry, RDX level and public state."""
-        self.outputs["RCX"] = place.value
+        self.outputs["RCX"] = sept.shown(place.value)
         public = sept.PUBLIC.get(place.state, 0)
         self.outputs["RDX"] = place.level | public << 8
 
@@ -209,6 +229,17 @@ class Call:
             e.PamtChanged(
                 lp=self.lp, hpa=page, before=before.kind if before else "", after=kind, owner=owner,
                 size=size,
+            )
+        )  # fmt: skip
+
+    def free(self, page: Hpa) -> None:
+        """The page, of whatever size, becomes PT_NDA; what it holds stays as it is."""
+        before = self.m.page(page)
+        assert before is not None
+        self.m.set_page(page, PamtEntry("PT_NDA"))
+        self.note(
+            e.PamtChanged(
+                lp=self.lp, hpa=page, before=before.kind, after="PT_NDA", owner=0, size=before.size
             )
         )  # fmt: skip
 

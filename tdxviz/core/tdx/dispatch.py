@@ -8,7 +8,7 @@ from tdxviz.core.arch.leaves import BY_NAME, SEAMCALL, Leaf
 from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.faults import Refused
 from tdxviz.core.hw.platform import Platform
-from tdxviz.core.tdx import entry, mem, mng, mr, sys_, vp
+from tdxviz.core.tdx import entry, mem, mem_debug, mem_range, mem_size, mng, mr, phymem, sys_, vp
 from tdxviz.core.tdx.call import Call
 from tdxviz.core.tdx.module import Module
 from tdxviz.core.tdx.shutdown import guarded
@@ -34,6 +34,21 @@ BODIES: dict[str, Callable[[Call], None]] = {
     "TDH.MEM.SEPT.ADD": mem.sept_add,
     "TDH.MEM.PAGE.ADD": mem.page_add,
     "TDH.MEM.PAGE.AUG": mem.page_aug,
+    "TDH.MEM.SEPT.RD": mem_range.sept_rd,
+    "TDH.MEM.SEPT.REMOVE": mem_range.sept_remove,
+    "TDH.MEM.PAGE.REMOVE": mem_range.page_remove,
+    "TDH.MEM.PAGE.RELOCATE": mem_size.page_relocate,
+    "TDH.MEM.PAGE.PROMOTE": mem_size.page_promote,
+    "TDH.MEM.PAGE.DEMOTE": mem_size.page_demote,
+    "TDH.MEM.RANGE.BLOCK": mem_range.range_block,
+    "TDH.MEM.RANGE.UNBLOCK": mem_range.range_unblock,
+    "TDH.MEM.TRACK": mem_range.track,
+    "TDH.MEM.RD": mem_debug.rd,
+    "TDH.MEM.WR": mem_debug.wr,
+    "TDH.PHYMEM.PAGE.RDMD": phymem.page_rdmd,
+    "TDH.PHYMEM.PAGE.RECLAIM": phymem.page_reclaim,
+    "TDH.PHYMEM.PAGE.WBINVD": phymem.page_wbinvd,
+    "TDH.PHYMEM.CACHE.WB": phymem.cache_wb,
     "TDH.MR.EXTEND": mr.extend,
     "TDH.MR.FINALIZE": mr.finalize,
 }

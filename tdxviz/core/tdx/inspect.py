@@ -43,7 +43,11 @@ def field(p: Platform, keyid: Hkid, pages: tuple[Hpa, ...], layout: s.Layout, na
 
 def tds(p: Platform, m: Module) -> tuple[TdInfo, ...]:
     """Every TD that exists, in order of creation."""
-    return tuple(_td(p, m, tdr, actor) for tdr, actor in m.actors.items() if tdr in m.pamt)
+    return tuple(
+        _td(p, m, tdr, actor)
+        for tdr, actor in m.actors.items()
+        if tdr in m.pamt and m.pamt[tdr].kind == "PT_TDR"
+    )
 
 
 def _td(p: Platform, m: Module, tdr: Hpa, actor: str) -> TdInfo:

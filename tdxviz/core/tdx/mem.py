@@ -1,9 +1,13 @@
-"""TDH.MEM.*: private memory. Build-time pages, Secure EPT pages, pages added at run time."""
+"""TDH.MEM.*: private memory comes: build-time pages, Secure EPT pages, pages added at run time.
+
+How it is blocked, moved and taken away: ``mem_range``, ``mem_size``, ``mem_debug``.
+"""
 
 from tdxviz.core.arch import sept
 from tdxviz.core.hw import path
 from tdxviz.core.tdx import measurement
 from tdxviz.core.tdx.call import PAGE_SIZES, Call, SeptPlace
+from tdxviz.core.tdx.locks import Lock
 from tdxviz.core.tdx.structs import Td
 from tdxviz.core.units import PAGE, Gpa
 
@@ -26,19 +30,46 @@ def mapping(call: Call, low: int, high: int) -> tuple[Gpa, int]:
     return gpa, level
 
 
-def sept_operand(call: Call, td: Td, low: int, high: int, states: tuple[str, ...]) -> SeptPlace:
-    """GPA(a..b): six checks up to the entry's state."""
-    gpa, level = mapping(call, low, high)
-    call.require(True, "the Secure EPT is locked")
-    place = call.walked(td, gpa, level)
-    call.require(True, "the Secure EPT entry is locked")
+def sept_operand(
+    call: Call, td: Td, low: int, high: int, states: tuple[str, ...], *, how: str = "sh"
+) -> SeptPlace:
+    """GPA(a..b): six checks up to the entry's state. ``how`` the Secure EPT itself is locked."""
+    place = sept_place(call, td, low, high, how=how)
     if place.state not in states:
         call.report_entry(place)
-    call.require(place.state in states, f"the entry for {gpa:#x} is {place.state}")
+    call.require(place.state in states, f"the entry for {place.gpa:#x} is {place.state}")
     return place
 
 
+def sept_place(call: Call, td: Td, low: int, high: int, *, how: str) -> SeptPlace:
+    """The first five of them: everything but the state."""
+    gpa, level = mapping(call, low, high)
+    lock_tree(call, td, how)
+    place = call.walked(td, gpa, level)
+    lock_entry(call, place)
+    return place
+
+
+def lock_tree(call: Call, td: Td, how: str) -> None:
+    call.take(Lock("SEPT_TREE", td.tdr_page, exclusive=how == "ex"), "the Secure EPT is locked")
+
+
+def lock_entry(call: Call, place: SeptPlace) -> None:
+    """Bit 11 of the entry: who finds it set is told what the entry holds."""
+    lock = Lock("SEPT_ENTRY", place.address, exclusive=True)
+    told = dict(call.outputs)
+    call.report_entry(place)
+    call.take(lock, f"the Secure EPT entry for {place.gpa:#x} is locked")
+    call.outputs = told
+
+
+def silent(call: Call, *registers: str) -> None:
+    """Output registers that are zero unless the leaf says something."""
+    call.outputs |= dict.fromkeys(registers, 0)
+
+
 def page_add(call: Call) -> None:
+    silent(call, "RCX", "RDX")
     td = call.open_tdr("RDX", "ex")
     call.state(td, lock=False)
     gpa, level = mapping(call, 0, 0)
@@ -59,6 +90,7 @@ def page_add(call: Call) -> None:
 
 
 def sept_add(call: Call) -> None:
+    silent(call, "RCX", "RDX")
     version, rdx = call.regs["rax"] >> 16 & 0xFF, call.regs["rdx"]
     call.require(version == 0, "version 1 (L2 Secure EPT pages) is not modelled yet")
     call.require(not rdx & 0xFFE, f"RDX = {rdx:#x} has reserved bits set")
@@ -81,24 +113,15 @@ def sept_add(call: Call) -> None:
 
 
 def page_aug(call: Call) -> None:
+    silent(call, "RCX", "RDX")
     td = call.open_tdr("RDX", "sh")
     call.state(td)
     place = sept_operand(call, td, 0, 1, ("FREE", "REMOVED"))
-    page = call.regs["r8"]
-    step = PAGE_SIZES[place.level]
+    page, step = call.regs["r8"], PAGE_SIZES[place.level]
     call.page_address("R8", page + (1 if page % step else 0))  # aligned to the size of the mapping
     call.lock(page, "ex", step)
-    pages = range(page, page + step, PAGE)
-    taken = next((n for n in pages if not _is_free(call, n)), None)
-    call.require(taken is None, f"{taken or 0:#x} is not a free page")
+    call.require(call.m.is_free(page, place.level), f"{page:#x} is not free, or a page in it is not")
     # ---- all checks passed: nothing below can fail ----
     call.set_entry(td, place, "PENDING", page)
     td.add_children(step // PAGE)
     call.give_page(page, "PT_REG", td.tdr_page, size=place.level)
-    for other in pages[1:]:
-        call.m.set_page(other, call.m.pamt[page])
-
-
-def _is_free(call: Call, page: int) -> bool:
-    entry = call.m.page(page)
-    return entry is not None and entry.kind == "PT_NDA"

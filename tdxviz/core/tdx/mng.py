@@ -22,8 +22,7 @@ def create(call: Call) -> None:
     call.require(m.kot[hkid].state == "HKID_FREE", f"HKID {hkid:#x} is {m.kot[hkid].state}")
     call.require(m.config.entropy, "RDRAND gave no entropy for the TD_UUID")
     # ---- all checks passed: nothing below can fail ----
-    m.actors[page] = f"td-{chr(ord('a') + m.created % 26)}"
-    m.created += 1
+    m.name_td(page)
     call.clear_page(page, m.global_hkid)
     tdr = Td(call.p, m, page).tdr
     tdr["HKID"] = hkid

@@ -9,7 +9,11 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tdxviz.core.units import GIB, MAX_KEYID, MAX_SHARED_KEYID, PAGE, Hkid, Hpa
+from tdxviz.core.tdx.locks import Inside, Lock
+from tdxviz.core.units import GIB, MAX_KEYID, MAX_SHARED_KEYID, MIB, PAGE, Hkid, Hpa
+
+SPANS = (PAGE, 2 * MIB, GIB)
+"""Bytes of a page by its PAMT size."""
 
 
 class PamtEntry(NamedTuple):
@@ -19,12 +23,22 @@ class PamtEntry(NamedTuple):
     size: int = 0
     """0 = 4 KiB, 1 = 2 MiB, 2 = 1 GiB."""
     bepoch: int = 0
+    """TD_EPOCH when the mapping was blocked; PT_REG and PT_EPT only."""
 
 
 class KotEntry(NamedTuple):
     state: str = "HKID_FREE"
     wbinvd: int = 0
     """One bit per package whose caches still have to be written back."""
+
+
+class CacheWriteBack(NamedTuple):
+    """An interrupted TDH.PHYMEM.CACHE.WB of one package."""
+
+    block: int
+    """The next cache sub-block."""
+    hkids: frozenset[Hkid]
+    """HKIDs that were HKID_FLUSHED when it began."""
 
 
 class Tdmr(NamedTuple):
@@ -80,7 +94,7 @@ class Module:
         default_factory=lambda: {n: KotEntry() for n in range(MAX_SHARED_KEYID + 1, MAX_KEYID + 1)}
     )
     pamt: dict[Hpa, PamtEntry] = field(default_factory=dict)
-    """Only pages that are not PT_NDA."""
+    """Only entries that are not PT_NDA. A 2 MiB or 1 GiB page has one entry, at its base."""
     actors: dict[Hpa, str] = field(default_factory=dict)
     """TDR page -> ``td-a``, ``td-b``, ... in order of TDH.MNG.CREATE."""
     created: int = 0
@@ -91,6 +105,10 @@ class Module:
     """TDR page -> SHA-384 under construction."""
     current: dict[int, Current] = field(default_factory=dict)
     """Logical processor -> the vCPU that it runs."""
+    write_backs: dict[int, CacheWriteBack] = field(default_factory=dict)
+    """Package -> its interrupted TDH.PHYMEM.CACHE.WB."""
+    inside: dict[int, Inside] = field(default_factory=dict)
+    """Logical processor -> the call that it is still in, with the locks that it holds."""
     dead: bool = False
     """SEAM was shut down by a machine check in the module: every SEAMCALL fails from now on."""
 
@@ -98,8 +116,46 @@ class Module:
         """PAMT entry of a 4 KiB page; None outside the initialised 1 GiB blocks of all TDMRs."""
         for tdmr in self.tdmrs:
             if tdmr.base <= hpa < tdmr.base + tdmr.size and hpa // GIB * GIB + GIB <= tdmr.done:
-                return self.pamt.get(hpa) or self._default(tdmr, hpa)
+                return self.pamt.get(hpa) or self._around(hpa) or self._default(tdmr, hpa)
         return None
+
+    def _around(self, hpa: Hpa) -> PamtEntry | None:
+        """The walk from above: the 1 GiB or 2 MiB page that the address lies in."""
+        for size in (2, 1):
+            entry = self.pamt.get(hpa & -SPANS[size])
+            if entry is not None and entry.size == size:
+                return entry
+        return None
+
+    def base_of(self, hpa: Hpa) -> Hpa:
+        """First byte of the page, of whatever size, that the address lies in."""
+        entry = self.page(hpa)
+        return hpa & -SPANS[entry.size if entry else 0]
+
+    def is_free(self, hpa: Hpa, size: int) -> bool:
+        """Whether the page of that size is PT_NDA at every level: nothing around it, nothing in it."""
+        here = self.page(hpa)
+        if here is None or here.kind != "PT_NDA":
+            return False
+        if size == 0:
+            return True
+        end = hpa + SPANS[size]
+        inside = any(at in self.pamt for at in range(hpa, end, PAGE))
+        reserved = any(low < end and hpa < low + n for tdmr in self.tdmrs for low, n in tdmr.reserved)
+        return not inside and not reserved and self.page(end - PAGE) is not None
+
+    def name_td(self, tdr: Hpa) -> None:
+        """A new TD gets the next letter; its TDR page may be one that a TD had before."""
+        self.actors.pop(tdr, None)
+        self.actors[tdr] = f"td-{chr(ord('a') + self.created % 26)}"
+        self.created += 1
+
+    def locks_of_others(self, lp: int) -> list[Lock]:
+        """What running vCPUs and calls on other logical processors hold."""
+        locks = [Lock("PAMT", page, PAGE) for page in self.running]
+        for other, call in self.inside.items():
+            locks += call.locks if other != lp else ()
+        return locks
 
     @staticmethod
     def _default(tdmr: Tdmr, hpa: Hpa) -> PamtEntry:
@@ -122,15 +178,18 @@ class Module:
             self.sys_state, self.config, self.lps_initialised, self.tdmrs, self.global_hkid,
             self.key_packages, self.kot.copy(), self.pamt.copy(), self.actors.copy(),
             self.created, self.running.copy(), {tdr: h.copy() for tdr, h in self.mrtd.items()},
-            self.current.copy(), self.dead,
+            self.current.copy(), self.write_backs.copy(), self.inside.copy(), self.dead,
         )  # fmt: skip
 
     def digest(self, h: "hashlib._Hash") -> None:
         state = (
             self.sys_state, self.config, sorted(self.lps_initialised), self.tdmrs,
             self.global_hkid, sorted(self.key_packages), sorted(self.kot.items()),
-            sorted(self.pamt.items()), sorted(self.actors.items()), self.created, sorted(self.running.items()),
+            sorted(self.pamt.items()), sorted(self.actors.items()), self.created,
+            sorted(self.running.items()),
             [(tdr, m.hexdigest()) for tdr, m in sorted(self.mrtd.items())],
-            sorted(self.current.items()), self.dead,
+            sorted(self.current.items()),
+            [(n, w.block, sorted(w.hkids)) for n, w in sorted(self.write_backs.items())],
+            sorted(self.inside.items()), self.dead,
         )  # fmt: skip
         h.update(repr(state).encode())

@@ -45,7 +45,7 @@ def test_the_check_is_reached_alone_and_changes_nothing(leaf, number):
     assert returned.passed == number, returned.reason
     assert returned.reason
     assert returned.status == wanted_status(case, check), returned.reason
-    assert returned.outputs["RAX"] == returned.status == machine.platform.lps[case.regs.get("lp", 0)].gprs[0]
+    assert returned.outputs["RAX"] == returned.status == machine.platform.lps[returned.lp].gprs[0]
     if case.changes:
         assert kit.essence(machine) != before
     else:

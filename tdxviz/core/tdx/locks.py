@@ -1,0 +1,32 @@
+"""Locks of the module, as far as a caller can notice them.
+
+The module never waits: whoever finds a lock taken returns BUSY at once. Locks are held for as long
+as a logical processor is inside the module, those of TDH.VP.ENTER until the TD exit.
+Source: tdx-architecture 2.3, 7.3, 9.1.
+"""
+
+from typing import NamedTuple
+
+
+class Lock(NamedTuple):
+    """``kind``: PAMT (``at`` = HPA, ``span`` = bytes), SEPT_TREE, OP_STATE, TD_EPOCH (``at`` = TDR),
+    SEPT_ENTRY (``at`` = HPA of the entry), WBCACHE (``at`` = package), KOT, KET, SYS, TDMR, ..."""
+
+    kind: str
+    at: int = 0
+    span: int = 1
+    exclusive: bool = False
+
+    def excludes(self, other: "Lock") -> bool:
+        """Whether the two cannot be held at the same time by two holders."""
+        if self.kind != other.kind or not (self.exclusive or other.exclusive):
+            return False
+        return self.at < other.at + other.span and other.at < self.at + self.span
+
+
+class Inside(NamedTuple):
+    """A call that is still inside the module: its leaf, its registers, what it has locked."""
+
+    name: str
+    regs: tuple[tuple[str, int], ...]
+    locks: tuple[Lock, ...]

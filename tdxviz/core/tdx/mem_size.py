@@ -1,0 +1,138 @@
+"""TDH.MEM.PAGE.RELOCATE, PROMOTE and DEMOTE: another place, or another size, for the same content.
+
+L2 VMs are not modelled: no entry has an alias in one, and no L2 Secure EPT page exists, so an L2
+page that the host hands to DEMOTE ends in the failed walk of its check. Source: tdx-architecture 4, 7.4.
+"""
+
+from tdxviz.core.arch import sept
+from tdxviz.core.hw import path
+from tdxviz.core.tdx import tracking
+from tdxviz.core.tdx.call import PAGE_SIZES, Call, SeptPlace
+from tdxviz.core.tdx.mem import ROOT_LEVEL, sept_operand, silent
+from tdxviz.core.tdx.module import PamtEntry
+from tdxviz.core.tdx.structs import Td
+from tdxviz.core.units import PAGE, Hpa
+
+MOVABLE = tuple(name for name, state in sept.STATES.items() if state.leaf)
+ENTRIES = 512
+L2_SEPT_ADD_MODE = 1
+NULL_PA = (1 << 64) - 1
+BIT_63 = 1 << 63
+
+
+def page_relocate(call: Call) -> None:
+    silent(call, "RCX", "RDX")
+    td = call.open_tdr("RDX", "sh")
+    call.state(td)
+    place = sept_operand(call, td, 0, 0, MOVABLE)
+    old = call.mapped_page(td, place)
+    call.require(call.regs["r8"] != old, f"{old:#x} is where the page lies already")
+    call.lock(old, "ex")
+    tracking.require_tracked(call, td, place, old)
+    new = call.free_page("R8")
+    # ---- all checks passed: nothing below can fail ----
+    if "PENDING" not in place.state:
+        path.write_page_direct(call.p, new, td.hkid, path.read_physical(call.p, old, td.hkid, PAGE))
+    call.free(old)
+    call.give_page(new, "PT_REG", td.tdr_page)
+    call.set_entry(td, place, sept.UNBLOCK.get(place.state, place.state), new)
+    call.outputs["RCX"] = old
+
+
+def page_promote(call: Call) -> None:
+    version = call.regs["rax"] >> 16 & 0xFF
+    silent(call, "RCX", "RDX")
+    if version:
+        call.outputs |= dict.fromkeys(("R9", "R10", "R11"), NULL_PA)
+    call.require(version <= 1, f"this leaf has no version {version}")
+    td = call.open_tdr("RDX", "sh")
+    call.state(td)
+    place = sept_operand(call, td, 1, 2, ("NL_MAPPED", "NL_BLOCKED"))
+    table = call.table_page(td, place)
+    call.lock(table, "ex")
+    tracking.require_tracked(call, td, place, table)
+    base, state = _mergeable(call, td, place, table)
+    _no_interrupt(call)
+    call.lock(base, "ex", PAGE_SIZES[place.level])
+    # ---- all checks passed: nothing below can fail ----
+    small = PAGE_SIZES[place.level - 1]
+    for page in range(base + small, base + ENTRIES * small, small):
+        call.m.set_page(page, PamtEntry("PT_NDA"))
+    call.give_page(base, "PT_REG", td.tdr_page, size=place.level)
+    call.set_entry(td, place, state, base)
+    td.add_children(-1)
+    call.free(table)
+    call.outputs["RCX"] = table
+
+
+def _mergeable(call: Call, td: Td, place: SeptPlace, table: Hpa) -> tuple[Hpa, str]:
+    """The check on the 512 children; the first page's address and the state they all have."""
+    first, step = call.child(td, place, table, 0), PAGE_SIZES[place.level - 1]
+    base, state = sept.frame(first.value), first.state
+    why = ""
+    if base % PAGE_SIZES[place.level] or state not in ("MAPPED", "PENDING"):
+        why = f"the first child is {state} at {base:#x}"
+    for number in range(1, ENTRIES):
+        child = call.child(td, place, table, number)
+        if not why and child.value != first.value + number * step:
+            why = f"child {number} is {child.state} at {sept.frame(child.value):#x}"
+    if why:
+        call.report_entry(place)
+    call.require(not why, f"the 512 children make no whole page: {why}")
+    return base, state
+
+
+def _no_interrupt(call: Call) -> None:
+    """A host interrupt that waits makes the call give up; nothing was done, so it can start again."""
+    free = call.p.lps[call.lp].pending_interrupt < 0
+    if not free:
+        call.outputs |= {"RCX": call.regs["rcx"], "RDX": call.regs["rdx"]}
+    call.require(free, "a host interrupt is pending; call again")
+
+
+def page_demote(call: Call) -> None:
+    silent(call, "RCX", "RDX")
+    rdx = call.regs["rdx"]
+    call.require(not rdx & (PAGE - 2) and not rdx >> 52, f"RDX = {rdx:#x} has reserved bits set")
+    td = call.open_tdr("RDX", "sh", mask=L2_SEPT_ADD_MODE)
+    call.state(td)
+    place = sept_operand(call, td, 1, 2, ("MAPPED", "BLOCKED", "PENDING", "PENDING_BLOCKED"))
+    page = call.mapped_page(td, place)
+    tracking.require_tracked(call, td, place, page)
+    table = call.free_page("R8")
+    _l2_pages(call, td)
+    _no_interrupt(call)
+    call.lock(page, "ex", PAGE_SIZES[place.level])
+    # ---- all checks passed: nothing below can fail ----
+    state, step = sept.UNBLOCK.get(place.state, place.state), PAGE_SIZES[place.level - 1]
+    children = [sept.make_entry(state, page + n * step) for n in range(ENTRIES)]
+    path.write_page_direct(call.p, table, td.hkid, b"".join(n.to_bytes(8, "little") for n in children))
+    call.give_page(page, "PT_REG", td.tdr_page, size=place.level - 1)
+    for small in range(page + step, page + ENTRIES * step, step):
+        call.m.set_page(small, PamtEntry("PT_REG", td.tdr_page, place.level - 1))
+    call.set_entry(td, place, "NL_MAPPED", table)
+    td.add_children(1)
+    call.give_page(table, "PT_EPT", td.tdr_page)
+
+
+def _l2_pages(call: Call, td: Td) -> None:
+    """The checks on R9 to R11, for every L2 VM that the TD was made for."""
+    count = td.tdcs["NUM_L2_VMS"]
+    sparse, first = call.regs["rdx"] & L2_SEPT_ADD_MODE, call.passed
+    given = {f"R{8 + vm}": call.regs[f"r{8 + vm}"] for vm in range(1, count + 1)}
+    used = [name for name, page in given.items() if page != NULL_PA and not sparse]
+    for name, page in given.items():
+        call.passed, call.operand = first, name
+        call.require(True, "the entry has an alias in that L2 VM")  # none has
+        if name in used:
+            call.typed_page_at(name, page & ~BIT_63, "ex", "PT_NDA")
+        elif page != NULL_PA:
+            call.outputs[name] = page | BIT_63
+    call.operand = ""
+    for name in used:
+        call.passed = first + 5
+        _no_interrupt(call)
+        vm = int(name[1:]) - 8
+        call.detail = vm << 16 | ROOT_LEVEL
+        call.require(False, f"L2 VM {vm} has no Secure EPT page at level {ROOT_LEVEL}")
+    call.passed = first + 7

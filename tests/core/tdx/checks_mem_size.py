@@ -1,0 +1,84 @@
+"""Cases for RELOCATE, PROMOTE and DEMOTE, and for reading and writing a debug TD."""
+
+from tdxviz.core.host import boot, layout
+from tests.core.tdx import kit
+from tests.core.tdx.cases import FAR_AWAY, SERIAL, TD_2M, Case, Key, sept_entry
+from tests.core.tdx.checks_mem_range import (
+    BASE,
+    LARGE,
+    NO_TABLES,
+    SHARED_GPA,
+    TABLE,
+    TDR,
+    TRACK,
+    block,
+    kick,
+    pending_interrupt,
+)
+
+SPLIT = kit.first("TDH.MEM.PAGE.DEMOTE", rcx=TD_2M | 1, rdx=TDR, r8=TABLE, lp=1)
+TO_SPLIT = (LARGE, block(TD_2M | 1), TRACK, kick)
+SMALL_PAGES = (*TO_SPLIT, SPLIT)
+DEBUG = kit.tdcs_field("ATTRIBUTES", boot.SEPT_VE_DISABLE | 1)
+RUNNING, LP = "running", {"rdx": TDR, "lp": 1}
+ONE_L2, SPARE = kit.tdcs_field("NUM_L2_VMS", 1), TABLE + 0x1000
+
+VALID = {
+    "TDH.MEM.PAGE.RELOCATE": (
+        RUNNING, {"rcx": BASE, "r8": kit.FREE_PAGE, **LP}, (block(BASE), TRACK, kick),
+    ),
+    "TDH.MEM.PAGE.PROMOTE": (
+        RUNNING, {"rcx": TD_2M | 1, **LP}, (*SMALL_PAGES, block(TD_2M | 1), TRACK),
+    ),
+    "TDH.MEM.PAGE.DEMOTE": (RUNNING, {"rcx": TD_2M | 1, "r8": TABLE, **LP}, TO_SPLIT),
+    "TDH.MEM.RD": (RUNNING, {"rcx": BASE + 8, **LP}, (DEBUG,)),
+    "TDH.MEM.WR": (RUNNING, {"rcx": BASE + 8, "r8": 7, **LP}, (DEBUG,)),
+}  # fmt: skip
+
+CASES: dict[Key, Case] = {
+    ("TDH.MEM.PAGE.RELOCATE", 9): Case({"rcx": BASE | 1}),
+    ("TDH.MEM.PAGE.RELOCATE", 10): Case({"rcx": SHARED_GPA}),
+    ("TDH.MEM.PAGE.RELOCATE", 12): Case({"rcx": NO_TABLES}),
+    ("TDH.MEM.PAGE.RELOCATE", 14): Case({"rcx": BASE + 0xC000}),
+    ("TDH.MEM.PAGE.RELOCATE", 15): Case({"r8": layout.PRIVATE}),
+    ("TDH.MEM.PAGE.RELOCATE", 17): Case(stage=RUNNING),
+    ("TDH.MEM.PAGE.RELOCATE", 18): Case(stage=RUNNING, prepare=(block(BASE), TRACK)),
+    ("TDH.MEM.PAGE.PROMOTE", 0): Case(version=2),
+    ("TDH.MEM.PAGE.PROMOTE", 10): Case({"rcx": TD_2M}),
+    ("TDH.MEM.PAGE.PROMOTE", 11): Case({"rcx": SHARED_GPA | 1}),
+    ("TDH.MEM.PAGE.PROMOTE", 13): Case({"rcx": NO_TABLES | 1}),
+    ("TDH.MEM.PAGE.PROMOTE", 15): Case({"rcx": TD_2M + (1 << 21) | 1}),
+    ("TDH.MEM.PAGE.PROMOTE", 17): Case(stage=RUNNING, prepare=SMALL_PAGES),
+    ("TDH.MEM.PAGE.PROMOTE", 18): Case(stage=RUNNING, prepare=(*SMALL_PAGES, block(TD_2M | 1))),
+    ("TDH.MEM.PAGE.PROMOTE", 19): Case({"rcx": BASE | 1}, (block(BASE | 1), TRACK)),
+    ("TDH.MEM.PAGE.PROMOTE", 20): Case(prepare=(pending_interrupt,)),
+    ("TDH.MEM.PAGE.DEMOTE", 0): Case({"rdx": TDR | 2}),
+    ("TDH.MEM.PAGE.DEMOTE", 10): Case({"rcx": TD_2M}),
+    ("TDH.MEM.PAGE.DEMOTE", 11): Case({"rcx": SHARED_GPA | 1}),
+    ("TDH.MEM.PAGE.DEMOTE", 13): Case({"rcx": NO_TABLES | 1}),
+    ("TDH.MEM.PAGE.DEMOTE", 15): Case({"rcx": BASE | 1}),
+    ("TDH.MEM.PAGE.DEMOTE", 16): Case(stage=RUNNING, prepare=(LARGE,)),
+    ("TDH.MEM.PAGE.DEMOTE", 17): Case(stage=RUNNING, prepare=(LARGE, block(TD_2M | 1), TRACK)),
+    ("TDH.MEM.PAGE.DEMOTE", 23): Case({"r9": 8}, (ONE_L2,), operand="R9"),
+    ("TDH.MEM.PAGE.DEMOTE", 24): Case({"r9": FAR_AWAY}, (ONE_L2,), operand="R9"),
+    ("TDH.MEM.PAGE.DEMOTE", 25): Case({"r9": TABLE}, (ONE_L2,), operand="R9"),
+    ("TDH.MEM.PAGE.DEMOTE", 26): Case({"r9": layout.PAMT_4K}, (ONE_L2,), operand="R9"),
+    ("TDH.MEM.PAGE.DEMOTE", 27): Case({"r9": SPARE}, (ONE_L2, pending_interrupt)),
+    ("TDH.MEM.PAGE.DEMOTE", 28): Case({"r9": SPARE}, (ONE_L2,), detail=1 << 16 | 3),
+    ("TDH.MEM.PAGE.DEMOTE", 29): Case(prepare=(pending_interrupt,)),
+    ("TDH.MEM.RD", 9): Case(stage=RUNNING),
+    ("TDH.MEM.RD", 10): Case({"rcx": BASE + 1}),
+    ("TDH.MEM.RD", 12): Case({"rcx": SHARED_GPA}),
+    ("TDH.MEM.RD", 13): Case({"rcx": NO_TABLES}),
+    ("TDH.MEM.WR", 9): Case(stage=RUNNING),
+    ("TDH.MEM.WR", 10): Case({"rcx": BASE + 1}),
+    ("TDH.MEM.WR", 12): Case({"rcx": SHARED_GPA}),
+    ("TDH.MEM.WR", 13): Case({"rcx": NO_TABLES}),
+    ("TDH.MEM.WR", 15): Case(prepare=(sept_entry(BASE, "BLOCKEDW"),)),
+}  # fmt: skip
+UNREACHABLE: dict[Key, str] = {
+    ("TDH.MEM.PAGE.DEMOTE", 22): "L2 VMs are not modelled: no entry has an alias in one",
+    ("TDH.MEM.PAGE.DEMOTE", 30): SERIAL,
+    ("TDH.MEM.PAGE.PROMOTE", 21): SERIAL,
+    ("TDH.MEM.RD", 15): "every state of a present leaf can be read",
+}
