@@ -19,7 +19,11 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", forbid_
 
 
 class Seamcall(Command, frozen=True, kw_only=True, tag=True):
-    """SEAMCALL on one logical processor with raw 64-bit registers. RAX = leaf | version << 16."""
+    """SEAMCALL on one logical processor with raw 64-bit registers. RAX = leaf | version << 16.
+
+    With ``hold`` the call takes its time: it stays inside the module, with every lock that it has
+    taken, once that many of its checks have passed (or all of them), until ``Proceed``. That is
+    how a second logical processor comes to find a lock busy."""
 
     rax: int
     lp: int = 0
@@ -37,6 +41,13 @@ class Seamcall(Command, frozen=True, kw_only=True, tag=True):
     rsi: int = 0
     rdi: int = 0
     rbp: int = 0
+    hold: int | None = None
+
+
+class Proceed(Command, frozen=True, kw_only=True, tag=True):
+    """The call that ``lp`` is still in goes on to its end."""
+
+    lp: int = 0
 
 
 class RunGuest(Command, frozen=True, kw_only=True, tag=True):
@@ -174,7 +185,7 @@ class DumpDimm(Command, frozen=True, kw_only=True, tag=True):
 
 
 AnyCommand = (
-    Seamcall | RunGuest | RaiseInterrupt | VmCreate | VmMap | VmEnter | HostRead | HostWrite
+    Seamcall | Proceed | RunGuest | RaiseInterrupt | VmCreate | VmMap | VmEnter | HostRead | HostWrite
     | FlushLine | EvictLine | ReadHostRegisters | DmaMap | DmaRead | DmaWrite | BusCapture
     | BusInject | FlipBit | DumpDimm
 )  # fmt: skip

@@ -336,6 +336,16 @@ class SeamcallFailed(Event, frozen=True, kw_only=True, tag=True):
     """What made SEAM shut down, where this is the moment at which it does."""
 
 
+class SeamcallHeld(Event, frozen=True, kw_only=True, tag=True):
+    """A SEAMCALL is inside the module and takes its time there."""
+
+    name: str
+    passed: int
+    """Checks of the leaf's row that have passed so far."""
+    locks: tuple[str, ...]
+    """What it has locked, like ``PAMT 0x600000 exclusive``."""
+
+
 class SystemStateChanged(Event, frozen=True, kw_only=True, tag=True):
     before: str
     after: str
@@ -540,9 +550,9 @@ AnyEvent = (
     | MemoryLoaded | MemoryStored | InstructionRetired | HostLoaded | HostStored | HostFaulted
     | HostRegistersRead | DmaMapped | DmaLoaded | DmaStored | IommuFaulted | BusCaptured
     | BusInjected | BitFlipped | DimmDumped | CommandRefused | UcnaLogged | MachineCheckRaised
-    | LeafReturned | SeamcallFailed | SystemStateChanged | KeyConfigured | KotChanged | PamtChanged
-    | SeptEntryChanged | EpochStamped | EpochAdvanced | LineCleaned | LifecycleChanged | OpStateChanged
-    | VcpuStateChanged | VcpuAssociated | IbpbIssued
+    | LeafReturned | SeamcallFailed | SeamcallHeld | SystemStateChanged | KeyConfigured | KotChanged
+    | PamtChanged | SeptEntryChanged | EpochStamped | EpochAdvanced | LineCleaned | LifecycleChanged
+    | OpStateChanged | VcpuStateChanged | VcpuAssociated | IbpbIssued
     | MeasurementExtended | TdEntered | StateSaved | RegistersScrubbed | TdExited | TdBecameFatal
     | VmEntered | VmExited | VmConfigured | InterruptArrived | ExceptionDelivered
     | InstructionNotModelled | VeInjected | CpuidAnswered

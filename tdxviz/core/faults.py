@@ -79,6 +79,10 @@ class Refused(Architectural):
         self.reason = reason
 
 
+class Lingering(Architectural):
+    """A leaf has passed as many checks as it was asked to, and stays inside the module."""
+
+
 class Inconsistent(Architectural):
     """The TDX module met something in its own structures that it never writes: somebody damaged
     them where nothing checks integrity. The real module then shuts SEAM down on purpose."""

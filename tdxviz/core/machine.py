@@ -98,9 +98,13 @@ class Machine:
             self._refuse(command, f"there is no logical processor {lp}; it has 0..{len(p.lps) - 1}")
             return
         p.cache.package = p.lps[lp].package
+        if self._is_inside(command, lp):
+            return
         match command:
             case c.Seamcall():
                 self._seamcall(command)
+            case c.Proceed():
+                self._proceed(command)
             case c.RunGuest():
                 running.run_guest(self.state, command)
             case c.RaiseInterrupt():
@@ -121,6 +125,21 @@ class Machine:
     def _refuse(self, command: c.Command, reason: str) -> None:
         self._note(CommandRefused(command=type(command).__name__, reason=reason))
 
+    def _is_inside(self, command: c.Command, lp: int) -> bool:
+        """Whether the processor is still busy with a call, so that this command has to wait."""
+        held = self.module.inside.get(lp) if self.module is not None and hasattr(command, "lp") else None
+        if held is None or isinstance(command, c.Proceed | c.RaiseInterrupt):
+            return False
+        self._refuse(command, f"logical processor {lp} is still inside {held.name}; let it proceed")
+        return True
+
+    def _proceed(self, command: c.Proceed) -> None:
+        if self.module is None or command.lp not in self.module.inside:
+            self._refuse(command, f"logical processor {command.lp} is in no call")
+            return
+        self.platform.trace = False
+        dispatch.proceed(self.platform, self.module, command.lp)
+
     def _seamcall(self, command: c.Seamcall) -> None:
         if self.module is None:
             self._note(SeamcallFailed(lp=command.lp, how="#UD"))
@@ -130,7 +149,10 @@ class Machine:
             return
         regs = {name: getattr(command, name) & U64 for name in SEAMCALL_REGISTERS}
         self.platform.trace = False  # the module's own accesses are not the learner's
-        dispatch.seamcall(self.platform, self.module, command.lp, regs)
+        if command.hold is None or not dispatch.hold(
+            self.platform, self.module, command.lp, regs, command.hold
+        ):
+            dispatch.seamcall(self.platform, self.module, command.lp, regs)
 
     def fingerprint(self) -> str:
         """Hash of the whole state, as hex."""

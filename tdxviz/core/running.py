@@ -108,7 +108,8 @@ def raise_interrupt(state: State, command: c.RaiseInterrupt) -> None:
     """A guest takes it at its next instruction boundary; the host simply handles it."""
     lp = state.platform.lps[command.lp]
     state.platform.note(InterruptArrived(lp=lp.id, vector=command.vector & 0xFF))
-    if lp.mode != "host":
+    in_module = state.module is not None and lp.id in state.module.inside
+    if lp.mode != "host" or in_module:
         lp.pending_interrupt = command.vector & 0xFF
 
 

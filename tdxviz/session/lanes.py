@@ -9,7 +9,7 @@ LANES = ("td-a", "td-b", "vm-a", "module", "host", "device", "probe")
 """Lanes from top to bottom; further guests follow their letters."""
 
 MODULE_EVENTS = (
-    e.LeafReturned, e.SystemStateChanged, e.KeyConfigured, e.KotChanged, e.PamtChanged,
+    e.LeafReturned, e.SeamcallHeld, e.SystemStateChanged, e.KeyConfigured, e.KotChanged, e.PamtChanged,
     e.SeptEntryChanged, e.LifecycleChanged, e.OpStateChanged, e.VcpuStateChanged,
     e.MeasurementExtended, e.TdEntered, e.StateSaved, e.RegistersScrubbed, e.TdExited,
     e.TdBecameFatal, e.VeInjected, e.VcpuAssociated, e.IbpbIssued, e.EpochStamped, e.EpochAdvanced,
@@ -53,7 +53,7 @@ class Lanes:
     def _actor(self, command: c.Command) -> str:
         if isinstance(command, c.RunGuest):
             return self._guests.get(command.lp, "host")
-        if isinstance(command, c.Seamcall):
+        if isinstance(command, c.Seamcall | c.Proceed):
             return "module"
         if isinstance(command, DEVICE_COMMANDS):
             return "device"

@@ -21,6 +21,9 @@ VCPU_STRIDE, MOST_VCPUS = 0x8000, 2
 TABLES: Hpa = 0x0062_0000
 """Secure EPT pages of the TD, or the EPT of the ordinary VM."""
 
+SPARE: Hpa = 0x0080_0000
+"""From here on the host's page allocator looks for pages that nobody uses."""
+
 GUEST_BASE: Gpa = 0x8000_0000
 RESET_GPA: Gpa = 0xFFFF_F000
 GUEST_PAGES = 16

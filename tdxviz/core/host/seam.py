@@ -13,8 +13,11 @@ Recipe: TypeAlias = Generator[Command, tuple[Event, ...], None]
 """Yields commands, is sent the events of each."""
 
 
-def seamcall(name: str, *, lp: int = 0, **regs: int) -> Recipe:
-    """Raises TdxvizError with the leaf's status and reason if the module refuses."""
+Answered: TypeAlias = Generator[Command, tuple[Event, ...], LeafReturned]
+
+
+def seamcall(name: str, *, lp: int = 0, **regs: int) -> Answered:
+    """Returns the module's answer. Raises TdxvizError with the leaf's status and reason if the module refuses."""
     events = yield Seamcall(rax=BY_NAME[name].number, lp=lp, **regs)
     answer = next((e for e in events if isinstance(e, LeafReturned)), None)
     if answer is None:
@@ -23,3 +26,4 @@ def seamcall(name: str, *, lp: int = 0, **regs: int) -> Recipe:
         operand = s.operand_of(answer.status)
         about = f" ({operand})" if operand else ""
         raise TdxvizError(f"{name} returned {s.name_of(answer.status)}{about}: {answer.reason}")
+    return answer

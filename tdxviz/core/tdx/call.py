@@ -13,7 +13,7 @@ from tdxviz.core.arch import sept
 from tdxviz.core.arch.leaves import Check, Leaf
 from tdxviz.core.arch.status import with_operand
 from tdxviz.core.arch.structures import MIN_TDCX
-from tdxviz.core.faults import Inconsistent, Refused
+from tdxviz.core.faults import Inconsistent, Lingering, Refused
 from tdxviz.core.hw import path
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx.locks import Lock
@@ -60,6 +60,8 @@ class Call:
     passed: int = 0
     detail: int = 0
     """Low half of a status whose row names no operand (index of the TDMR that is wrong)."""
+    hold: int = -1
+    """Checks after which the call stays inside the module; -1 for never."""
     operand: str = ""
     """Operand of the checks to come, where a row names several (R9 / R10 / R11)."""
     locks: list[Lock] = field(default_factory=list)
@@ -85,6 +87,8 @@ class Call:
                 value |= self.detail
             raise Refused(value, None, reason)
         self.passed += 1
+        if self.passed == self.hold:
+            raise Lingering
 
     def page_address(self, name: str, value: int) -> PamtEntry:
         """Two checks: a plausible page address without KeyID; inside an initialised block."""
@@ -99,8 +103,8 @@ class Call:
     def take(self, lock: Lock, reason: str) -> None:
         """The next check: a lock, never waited for."""
         taken = [*self.locks, *self.m.locks_of_others(self.lp)]
-        self.require(not any(lock.excludes(other) for other in taken), reason)
         self.locks.append(lock)
+        self.require(not any(lock.excludes(other) for other in taken), reason)
 
     def lock(self, page: Hpa, how: str, size: int = PAGE) -> None:
         """The next check: the PAMT entry's lock, ``sh`` or ``ex``. A lock on a page is also a

@@ -6,10 +6,11 @@ from tdxviz.core import events as e
 from tdxviz.core.arch import status as s
 from tdxviz.core.arch.leaves import BY_NAME, SEAMCALL, Leaf
 from tdxviz.core.arch.registers import GPR_NAMES
-from tdxviz.core.faults import Refused
+from tdxviz.core.faults import Lingering, Refused
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx import entry, mem, mem_debug, mem_range, mem_size, mng, mr, phymem, sys_, vp
 from tdxviz.core.tdx.call import Call
+from tdxviz.core.tdx.locks import Inside
 from tdxviz.core.tdx.module import Module
 from tdxviz.core.tdx.shutdown import guarded
 
@@ -98,6 +99,41 @@ def seamcall(p: Platform, m: Module, lp: int, regs: dict[str, int]) -> None:
         else:
             if name != "TDH.VP.ENTER":  # it completes at the TD exit
                 _finish(p, lp, rax, name, s.SUCCESS, call.passed, "", regs, call.outputs)
+
+
+def hold(p: Platform, m: Module, lp: int, regs: dict[str, int], checks: int) -> bool:
+    """Let a call linger inside the module after so many checks, or before its effects.
+
+    What it would do is tried on a copy, for the locks that it takes on its way; it is carried out
+    by ``proceed``. False: it is refused earlier, so nothing can be held."""
+    rax = regs["rax"]
+    row = SEAMCALL.get(rax & 0xFFFF)
+    if m.dead or row is None or _dispatcher_refusal(m, rax, row):
+        return False
+    twin = m.copy()
+    call = Call(p.copy(), twin, lp, row, regs, hold=checks)
+    with guarded(call.p, twin, lp):
+        try:
+            if checks > 0:
+                BODIES[row.name](call)
+        except Lingering:
+            pass
+        except Refused:
+            return False
+    if twin.dead:
+        return False
+    m.inside[lp] = Inside(row.name, tuple(regs.items()), tuple(call.locks))
+    locks = tuple(str(lock) for lock in call.locks)
+    p.note(e.SeamcallHeld(lp=lp, name=row.name, passed=call.passed, locks=locks))
+    return True
+
+
+def proceed(p: Platform, m: Module, lp: int) -> None:
+    """The held call goes on; then the host takes the interrupt that came meanwhile."""
+    held = m.inside.pop(lp)
+    seamcall(p, m, lp, dict(held.regs))
+    if p.lps[lp].mode == "host":
+        p.lps[lp].pending_interrupt = -1
 
 
 def _dispatcher_refusal(m: Module, rax: int, row: Leaf | None) -> tuple[int, str] | None:

@@ -16,6 +16,7 @@ from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.platform import LogicalProcessor, Platform
 from tdxviz.core.tdx import vcpu_state
 from tdxviz.core.tdx.call import Call, quiet
+from tdxviz.core.tdx.locks import Lock
 from tdxviz.core.tdx.module import Current, Module
 from tdxviz.core.tdx.structs import Td, Vcpu
 from tdxviz.core.units import PAGE, Hpa
@@ -68,7 +69,7 @@ def enter(call: Call) -> None:
     call.require(config.tsc_adjust == 0, "IA32_TSC_ADJUST differs from SYS.INIT")
     call.require(True, "the TSC went back")
     call.require(config.monitor_ok, "MISC_ENABLE.ENABLE_MONITOR_FSM is clear")
-    call.require(True, "the TD epoch is locked")
+    call.take(Lock("TD_EPOCH", td.tdr_page), "the TD epoch is locked")
     call.require(True, "the Secure EPT is locked")
     call.require(True, "a suspicious GPA is still not mapped")  # the zero-step filter records none
     # ---- all checks passed: nothing below can fail ----

@@ -17,6 +17,10 @@ class Lock(NamedTuple):
     span: int = 1
     exclusive: bool = False
 
+    def __str__(self) -> str:
+        where = f" {self.at:#x}" if self.at else ""
+        return f"{self.kind}{where} {'exclusive' if self.exclusive else 'shared'}"
+
     def excludes(self, other: "Lock") -> bool:
         """Whether the two cannot be held at the same time by two holders."""
         if self.kind != other.kind or not (self.exclusive or other.exclusive):

@@ -8,6 +8,7 @@ from tdxviz.core.arch import state_table as st
 from tdxviz.core.arch import structures as s
 from tdxviz.core.tdx import td_params
 from tdxviz.core.tdx.call import Call
+from tdxviz.core.tdx.locks import Lock
 from tdxviz.core.tdx.module import KotEntry
 from tdxviz.core.tdx.structs import Td
 from tdxviz.core.units import is_private
@@ -18,7 +19,7 @@ def create(call: Call) -> None:
     private = is_private(hkid) and hkid <= m.config.highest_private_hkid
     call.require(private, f"RDX = {hkid:#x} is not a private HKID")
     page = call.free_page("RCX")
-    call.require(True, "the Key Ownership Table is locked")
+    call.take(Lock("KOT", exclusive=True), "the Key Ownership Table is locked")
     call.require(m.kot[hkid].state == "HKID_FREE", f"HKID {hkid:#x} is {m.kot[hkid].state}")
     call.require(m.config.entropy, "RDRAND gave no entropy for the TD_UUID")
     # ---- all checks passed: nothing below can fail ----

@@ -2,7 +2,7 @@
 
 from tdxviz.core.host import boot, layout
 from tests.core.tdx import kit
-from tests.core.tdx.cases import FAR_AWAY, SERIAL, TD_2M, Case, Key, sept_entry
+from tests.core.tdx.cases import FAR_AWAY, TD_2M, Case, Key, sept_entry
 from tests.core.tdx.checks_mem_range import (
     BASE,
     LARGE,
@@ -78,7 +78,5 @@ CASES: dict[Key, Case] = {
 }  # fmt: skip
 UNREACHABLE: dict[Key, str] = {
     ("TDH.MEM.PAGE.DEMOTE", 22): "L2 VMs are not modelled: no entry has an alias in one",
-    ("TDH.MEM.PAGE.DEMOTE", 30): SERIAL,
-    ("TDH.MEM.PAGE.PROMOTE", 21): SERIAL,
     ("TDH.MEM.RD", 15): "every state of a present leaf can be read",
 }

@@ -1,0 +1,119 @@
+"""Cases for the checks on locks: another logical processor is inside the module and holds the lock."""
+
+from tdxviz.core.arch.leaves import BY_NAME
+from tdxviz.core.commands import Seamcall
+from tdxviz.core.events import SeamcallHeld
+from tdxviz.core.host import layout
+from tests.core.tdx import kit
+from tests.core.tdx.cases import Case, Key
+from tests.core.tdx.checks_mem_range import TABLE, TDR, kick
+
+OTHER_LP = 2
+NO_WRITER = "only migration leaves take the OP_STATE lock exclusively; they are not modelled yet"
+GUEST_SIDE = "only a guest's TDCALL locks an entry but not the tree, and it ends within its command"
+
+
+def held(leaf: str, checks: int, *, lp: int = OTHER_LP, **regs: int) -> kit.Prepare:
+    """That call stays inside the module after so many checks, with what it has locked."""
+
+    def prepare(machine) -> None:
+        if machine.platform.lps[0].mode == "td":
+            kick(machine)
+        events = machine.do(Seamcall(rax=BY_NAME[leaf].number, lp=lp, hold=checks, **regs))
+        assert isinstance(events[-1], SeamcallHeld), events
+        assert events[-1].passed == checks
+
+    return prepare
+
+
+TDR_EXCLUSIVE = held("TDH.MNG.ADDCX", 3, rdx=TDR)
+TREE_EXCLUSIVE = held("TDH.MEM.RANGE.BLOCK", 12, rcx=3, rdx=TDR)
+TREE_SHARED = held("TDH.MEM.SEPT.RD", 13, rcx=3, rdx=TDR)
+
+
+def entry(rcx: int) -> kit.Prepare:
+    return held("TDH.MEM.SEPT.RD", 15, rcx=rcx, rdx=TDR)
+
+
+def page(hpa: int) -> kit.Prepare:
+    return held("TDH.PHYMEM.PAGE.RDMD", 3, rcx=hpa)
+
+
+def _operand_of(leaf: str, register: str) -> str:
+    """``TDR``, ``TDVPR`` or ``free``: what the leaf's checks say about a page operand."""
+    kinds = {"PT_TDR": "TDR", "PT_TDVPR": "TDVPR", "PT_NDA": "free"}
+    for check in BY_NAME[leaf].checks:
+        if check.text.startswith(register + ": PAMT entry is a 4KB"):
+            return next(kind for name, kind in kinds.items() if name in check.text)
+    return ""
+
+
+def common(leaf: str, text: str) -> Case | None:
+    """Locks that many rows take, each held by somebody else."""
+    call = kit.valid(leaf)
+    register = text[:3] if text.startswith(("RCX:", "RDX:")) else ""
+    if register and "PAMT entry lock obtained (shared)" in text:
+        holder = {
+            "TDR": TDR_EXCLUSIVE, "free": held("TDH.MNG.CREATE", 4, rcx=kit.FREE_PAGE, rdx=0x30),
+            "TDVPR": held("TDH.VP.INIT", 3, rcx=layout.TDVPR),
+        }[_operand_of(leaf, register)]  # fmt: skip
+        return Case(prepare=(holder,))
+    if "owner TDR lock" in text or "owner TDR shared lock" in text:
+        return Case(prepare=(TDR_EXCLUSIVE,))
+    if text.lower().startswith(("secure-ept tree lock", "sept tree lock")):
+        return Case(prepare=(TREE_SHARED if "exclusive" in text else TREE_EXCLUSIVE,))
+    if text.startswith("SEPT entry lock"):
+        return Case(prepare=(entry(call.rcx & ~0xFF8),))
+    return None
+
+
+LEAVES = (
+    "TDH.MEM.SEPT.ADD", "TDH.MEM.SEPT.RD", "TDH.MEM.SEPT.REMOVE", "TDH.MEM.PAGE.AUG",
+    "TDH.MEM.PAGE.REMOVE", "TDH.MEM.PAGE.RELOCATE", "TDH.MEM.PAGE.PROMOTE", "TDH.MEM.PAGE.DEMOTE",
+    "TDH.MEM.RANGE.BLOCK", "TDH.MEM.RANGE.UNBLOCK", "TDH.MEM.TRACK", "TDH.MEM.RD", "TDH.MEM.WR",
+    "TDH.PHYMEM.PAGE.RDMD", "TDH.PHYMEM.PAGE.RECLAIM", "TDH.PHYMEM.PAGE.WBINVD",
+    "TDH.PHYMEM.CACHE.WB", "TDH.VP.CREATE", "TDH.VP.ENTER",
+)  # fmt: skip
+TREE_EXCLUSIVE_LEAVES = ("TDH.MEM.SEPT.REMOVE", "TDH.MEM.RANGE.BLOCK", "TDH.MEM.RANGE.UNBLOCK")
+
+
+def _everything() -> tuple[dict[Key, Case], dict[Key, str]]:
+    found: dict[Key, Case] = {}
+    without: dict[Key, str] = {}
+    for leaf in LEAVES:
+        for number, check in enumerate(BY_NAME[leaf].checks):
+            if check.text.startswith("OP_STATE lock"):
+                without[leaf, number] = NO_WRITER
+            elif check.text.startswith("SEPT entry lock") and leaf in TREE_EXCLUSIVE_LEAVES:
+                without[leaf, number] = GUEST_SIDE
+            elif case := common(leaf, check.text):
+                found[leaf, number] = case
+    return found, without
+
+
+def __getattr__(name: str) -> object:
+    """``CASES`` and ``UNREACHABLE`` need the other modules' calls, so they are made when asked for."""
+    if name not in ("CASES", "UNREACHABLE"):
+        raise AttributeError(name)
+    cases, without = _everything()
+    return cases | OWN if name == "CASES" else without
+
+
+OWN: dict[Key, Case] = {
+    ("TDH.MEM.PAGE.REMOVE", 15): Case(prepare=(page(layout.PRIVATE),)),
+    ("TDH.MEM.PAGE.RELOCATE", 16): Case(prepare=(page(layout.PRIVATE),)),
+    ("TDH.MEM.PAGE.PROMOTE", 16): Case(prepare=(page(TABLE),)),
+    ("TDH.MEM.PAGE.PROMOTE", 21): Case(prepare=(page(kit.FREE_PAGE + 0x5000),)),
+    ("TDH.MEM.PAGE.DEMOTE", 30): Case(prepare=(page(kit.FREE_PAGE + 0x5000),)),
+    ("TDH.MEM.SEPT.REMOVE", 16): Case(prepare=(page(TABLE),)),
+    ("TDH.MEM.TRACK", 9): Case(
+        prepare=(held("TDH.VP.ENTER", 21, lp=0, rcx=layout.TDVPR),)
+    ),
+    ("TDH.PHYMEM.PAGE.RDMD", 2): Case(prepare=(TDR_EXCLUSIVE,)),
+    ("TDH.PHYMEM.PAGE.RECLAIM", 5): Case(prepare=(TDR_EXCLUSIVE,)),
+    ("TDH.PHYMEM.CACHE.WB", 1): Case(prepare=(held("TDH.PHYMEM.CACHE.WB", 2, lp=0),)),
+    ("TDH.PHYMEM.CACHE.WB", 2): Case(
+        prepare=(held("TDH.MNG.CREATE", 6, rcx=kit.FREE_PAGE, rdx=0x30),)
+    ),
+    ("TDH.VP.ENTER", 20): Case(prepare=(held("TDH.MEM.TRACK", 10, rcx=TDR),)),
+}  # fmt: skip
