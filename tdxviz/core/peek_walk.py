@@ -138,16 +138,17 @@ def _guest_walk(machine: Machine, cr3: int, gla: Gla) -> Gpa | None:
 
 def vm_pages(machine: Machine) -> list[tuple[Gpa, Hpa]]:
     """GPA -> HPA of every 4 KiB page of the legacy VM."""
-    found: list[tuple[Gpa, Hpa]] = []
+    found: list[tuple[Gpa, Hpa, int]] = []
     root = _ept_root(machine)
     if root:
         _collect(machine, root, 3, 0, 0, found)
-    return found
+    return [(gpa, hpa) for gpa, hpa, _ in found]
 
 
 def _collect(
-    machine: Machine, table: Hpa, level: int, gpa: Gpa, keyid: Hkid, found: list[tuple[Gpa, Hpa]]
+    machine: Machine, table: Hpa, level: int, gpa: Gpa, keyid: Hkid, found: list[tuple[Gpa, Hpa, int]]
 ) -> None:
+    """Every leaf under a table: GPA, HPA, level."""
     for base in range(0, PAGE, 64):
         data, _ = line_as_read(machine, table + base, keyid)
         if not any(data[0::8]):
@@ -157,20 +158,20 @@ def _collect(
             if not value & RWX:
                 continue
             at = gpa | (base + n) // 8 << 12 + 9 * level
-            if level == 0:
-                found.append((at, value & FRAME))
+            if level == 0 or value >> 7 & 1:
+                found.append((at, value & FRAME, level))
             else:
                 _collect(machine, value & FRAME, level - 1, at, keyid, found)
 
 
 def gpa_of(machine: Machine, td: TdInfo, page: Hpa) -> tuple[Gpa | None, str]:
     """Where a TD's Secure EPT maps a page, and the state of that leaf entry."""
-    found: list[tuple[Gpa, Hpa]] = []
+    found: list[tuple[Gpa, Hpa, int]] = []
     _collect(machine, td.sept_root, 3, 0, td.hkid, found)
-    for gpa, hpa in found:
-        if hpa == page:
+    for gpa, hpa, level in found:
+        if hpa <= page < hpa + (PAGE << 9 * level):
             steps = walk(machine, gpa).steps
-            return gpa, steps[-1].state
+            return gpa + page - hpa, steps[-1].state
     return None, ""
 
 

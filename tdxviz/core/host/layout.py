@@ -21,6 +21,8 @@ VCPU_STRIDE, MOST_VCPUS = 0x8000, 2
 TABLES: Hpa = 0x0062_0000
 """Secure EPT pages of the TD, or the EPT of the ordinary VM."""
 
+SHARED_EPT: Hpa = 0x0030_0000
+"""Root of the host's own EPT for shared GPAs; further tables follow it."""
 SPARE: Hpa = 0x0080_0000
 """From here on the host's page allocator looks for pages that nobody uses."""
 
