@@ -101,7 +101,7 @@ def key_reclaimid(call: Call) -> None:
 
 def vpflushdone(call: Call) -> None:
     td = call.open_tdr("RCX", "ex")
-    call.require(True, "the Key Ownership Table is locked")
+    call.take(Lock("KOT", exclusive=True), "the Key Ownership Table is locked")
     before = td.lifecycle
     alive = before in ("TD_KEYS_CONFIGURED", "TD_HKID_ASSIGNED")
     call.require(alive, f"the lifecycle state of {td.actor} is {before}")
@@ -118,7 +118,7 @@ def key_freeid(call: Call) -> None:
     td = call.open_tdr("RCX", "ex")
     before = td.lifecycle
     call.require(before == "TD_BLOCKED", f"the lifecycle state of {td.actor} is {before}")
-    call.require(True, "the Key Ownership Table is locked")
+    call.take(Lock("KOT", exclusive=True), "the Key Ownership Table is locked")
     left = call.m.kot[td.hkid].wbinvd
     packages = [n for n in range(left.bit_length()) if left >> n & 1]
     call.require(not left, f"TDH.PHYMEM.CACHE.WB is missing on packages {packages}")
