@@ -508,6 +508,14 @@ class InterruptArrived(Event, frozen=True, kw_only=True, tag=True):
     vector: int
 
 
+class InterruptsPosted(Event, frozen=True, kw_only=True, tag=True):
+    """A notification interrupt moved the posted-interrupt descriptor's requests into the vCPU's virtual
+    APIC, without an exit."""
+
+    td: str
+    vectors: tuple[int, ...]
+
+
 class ExceptionDelivered(Event, frozen=True, kw_only=True, tag=True):
     """A guest exception went to the guest's own handler, or (``why``) could not and escalated."""
 
@@ -517,6 +525,8 @@ class ExceptionDelivered(Event, frozen=True, kw_only=True, tag=True):
     error: int = -1
     cr2: int = 0
     why: str = ""
+    kind: str = "fault"
+    """``fault``, ``trap``, ``interrupt``, ``nmi`` or ``software``."""
 
 
 class InstructionNotModelled(Event, frozen=True, kw_only=True, tag=True):
@@ -555,5 +565,5 @@ AnyEvent = (
     | OpStateChanged | VcpuStateChanged | VcpuAssociated | IbpbIssued
     | MeasurementExtended | TdEntered | StateSaved | RegistersScrubbed | TdExited | TdBecameFatal
     | VmEntered | VmExited | VmConfigured | InterruptArrived | ExceptionDelivered
-    | InstructionNotModelled | VeInjected | CpuidAnswered
+    | InterruptsPosted | InstructionNotModelled | VeInjected | CpuidAnswered
 )  # fmt: skip

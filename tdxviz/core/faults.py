@@ -25,9 +25,19 @@ class GuestFault(Architectural):
         self.cr2 = cr2
 
 
+class SoftwareInterrupt(Architectural):
+    """INT n and INT3: delivered through the guest's IDT with RIP behind the instruction."""
+
+    def __init__(self, vector: int, length: int) -> None:
+        super().__init__(vector, length)
+        self.vector = vector
+        self.length = length
+
+
 class Boundary(Architectural):
     """No failure: the instruction is complete (RIP included), and the step loop must look again before the
-    next one, because interrupts, a debug trap or the mode may have changed."""
+    next one, because interrupts, a debug trap or the mode may have changed. ``executed`` counts what ran
+    before it."""
 
 
 class EptViolation(Architectural):

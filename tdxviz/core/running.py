@@ -9,13 +9,15 @@ from tdxviz.core import legacy
 from tdxviz.core.events import CommandRefused, HostRegistersRead, InterruptArrived
 from tdxviz.core.faults import (
     Architectural,
+    Boundary,
     EptViolation,
     GuestFault,
     Intercept,
     MachineCheck,
+    SoftwareInterrupt,
     TripleFault,
 )
-from tdxviz.core.guest import execute
+from tdxviz.core.guest import boundary, exceptions, execute
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import LogicalProcessor
 from tdxviz.core.tdx import guest_side
@@ -36,8 +38,7 @@ def run_guest(state: State, command: c.RunGuest) -> None:
         return
     left = command.steps
     while left > 0 and lp.mode != "host":
-        if lp.pending_interrupt >= 0:
-            leave_for_interrupt(state, lp)
+        if lp.pending_interrupt >= 0 and _physical_interrupt(state, lp):
             return
         left -= _run_some(state, lp, left, command.until)
         if lp.mode != "host" and lp.cpu.rip == command.until:
@@ -48,19 +49,28 @@ def _run_some(state: State, lp: LogicalProcessor, steps: int, until: int | None)
     """Run until something needs attention. Returns how many steps of the budget were used."""
     p, ctx = state.platform, translation(state, lp)
     try:
-        return execute.run(p, lp, ctx, lp.cpu, steps, until)
+        steps = boundary.before(p, lp, ctx, steps)
+        start, stepping = lp.cpu.rip, bool(lp.cpu.rflags & boundary.TF)
+        used = execute.run(p, lp, ctx, lp.cpu, steps, until)
+        boundary.after(p, lp, ctx, start, stepping)
+    except Boundary as complete:
+        return complete.executed + 1
     except Architectural as outcome:
-        used = outcome.executed + 1
         _attend(state, lp, ctx, outcome)
-        return used
+        return outcome.executed + 1
+    return used
 
 
 def _attend(state: State, lp: LogicalProcessor, ctx: Translation, outcome: Architectural) -> None:
     """Turn one outcome into what the architecture says, delivering guest exceptions on the way."""
     try:
+        if isinstance(outcome, SoftwareInterrupt):
+            vector, length = outcome.vector, outcome.length
+            exceptions.deliver(state.platform, lp, ctx, lp.cpu, vector, kind="software", length=length)
+            return
         fault = _settle(state, lp, outcome)
         if fault is not None:
-            execute.deliver(state.platform, lp, ctx, lp.cpu, fault.vector, fault.error, fault.cr2)
+            exceptions.deliver(state.platform, lp, ctx, lp.cpu, fault.vector, fault.error, fault.cr2)
     except TripleFault:
         _triple_fault(state, lp)
     except (EptViolation, MachineCheck) as second:
@@ -113,14 +123,15 @@ def raise_interrupt(state: State, command: c.RaiseInterrupt) -> None:
         lp.pending_interrupt = command.vector & 0xFF
 
 
-def leave_for_interrupt(state: State, lp: LogicalProcessor) -> None:
-    """External-interrupt exiting is always on: the guest stops, the host gets the vector."""
+def _physical_interrupt(state: State, lp: LogicalProcessor) -> bool:
+    """A notification of posted interrupts is taken without an exit; anything else leaves the guest.
+    Returns whether it left."""
     vector, lp.pending_interrupt = lp.pending_interrupt, -1
     if lp.mode == "vm":
         legacy.vm_exit(state, lp, 1, f"external interrupt {vector:#x}")
-        return
+        return True
     assert state.module is not None
-    guest_side.guest_interrupt(state.platform, state.module, lp.id, vector)
+    return guest_side.guest_interrupt(state.platform, state.module, lp.id, vector)
 
 
 def read_host_registers(state: State, command: c.ReadHostRegisters) -> None:

@@ -42,7 +42,8 @@ TDCS: Layout = _table(
 
 VMCS_STATE = (
     "RIP", "RFLAGS", "CR0", "CR3", "CR4", "EFER", "BITS", "CPL", "GDT_BASE", "GDT_LIMIT", "IDT_BASE",
-    "IDT_LIMIT", "DR7", "SSP", "QUIET_AT", "ACTIVITY",
+    "IDT_LIMIT", "DR7", "SSP", "QUIET_AT", "ACTIVITY", "EVENT",
+    "EVENT_ERROR",
 )  # fmt: skip
 """Guest state that is not a segment, in page 1. The real VMCS has a layout of the processor's own."""
 

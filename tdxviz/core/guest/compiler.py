@@ -6,6 +6,7 @@ from tdxviz.core.guest import (
     decoder,
     ops_alu,
     ops_control,
+    ops_event,
     ops_move,
     ops_mul,
     ops_shift,
@@ -17,7 +18,7 @@ from tdxviz.core.guest.table import Build, Op
 
 BUILDERS: dict[str, Build] = (
     ops_alu.TABLE | ops_move.TABLE | ops_shift.TABLE | ops_mul.TABLE
-    | ops_string.TABLE | ops_control.TABLE | ops_system.TABLE
+    | ops_string.TABLE | ops_control.TABLE | ops_system.TABLE | ops_event.TABLE
 )  # fmt: skip
 
 CONTROL = range(Register.CR0, Register.CR15 + 1)

@@ -26,6 +26,9 @@ class Context:
     def store(self, gla: Gla, size: int, value: int) -> None:
         path.store(self.p, self.lp, self.ctx, gla, value.to_bytes(size, "little"))
 
+    def store_bytes(self, gla: Gla, data: bytes) -> None:
+        path.store(self.p, self.lp, self.ctx, gla, data)
+
     def flush_translations(self, gla: Gla | None, reason: str) -> None:
         """INVLPG or a control-register write drops this vCPU's translations."""
         from_here = self.lp.tlb.flush(self.ctx.vpid, gla)

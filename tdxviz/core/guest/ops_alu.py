@@ -118,6 +118,4 @@ TABLE = {
     "CMC": cmc,
     "CLD": _flag(f.DF, 0),
     "STD": _flag(0, f.DF),
-    "CLI": _flag(f.IF, 0),
-    "STI": _flag(0, f.IF),
 }

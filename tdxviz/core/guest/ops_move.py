@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from tdxviz.core.faults import Boundary
 from tdxviz.core.guest import flags as f
 from tdxviz.core.guest.context import Context
 from tdxviz.core.guest.decoder import Instruction, OpKind, stack_width
@@ -103,6 +104,7 @@ def leave(ins: Instruction) -> Op:
 
 FLAGS_IN_MEMORY = 0x00FC_FFFF
 POPPABLE = 0x0024_7FD5
+TF, IF, IOPL = 1 << 8, 1 << 9, 3 << 12
 
 
 def pushf(ins: Instruction) -> Op:
@@ -115,11 +117,22 @@ def pushf(ins: Instruction) -> Op:
 
 
 def popf(ins: Instruction) -> Op:
+    after = ins.next_ip
+
     def run(x: Context) -> None:
         top = x.gprs[RSP]
         value = x.load(top, 8)
         x.gprs[RSP] = top + 8 & U64
-        x.cpu.rflags = x.cpu.rflags & ~POPPABLE | value & POPPABLE | 2
+        cpu = x.cpu
+        may = POPPABLE
+        if cpu.cpl:
+            may &= ~IOPL
+            if cpu.cpl > cpu.rflags >> 12 & 3:
+                may &= ~IF
+        cpu.rflags = cpu.rflags & ~may | value & may | 2
+        if cpu.irr or cpu.rflags & TF:
+            cpu.rip = after
+            raise Boundary
 
     return run
 

@@ -8,7 +8,6 @@ from tdxviz.core.guest.context import Context
 from tdxviz.core.guest.decoder import Instruction, Register, name
 from tdxviz.core.guest.operands import address, read_register, reader, write_register
 from tdxviz.core.guest.table import Build, Op
-from tdxviz.core.hw.cpu import RSP
 
 UD, GP = 6, 13
 PE, PG, WP = 1, 1 << 31, 1 << 16
@@ -104,17 +103,6 @@ def invlpg(ins: Instruction) -> Op:
     return run
 
 
-def iret(ins: Instruction) -> Op:
-    def run(x: Context) -> int:
-        cpu, top = x.cpu, x.gprs[RSP]
-        rip, cs, rflags, rsp, ss = (x.load(top + 8 * n, 8) for n in range(5))
-        cpu.cs, cpu.ss, cpu.cpl = cs & 0xFFFF, ss & 0xFFFF, cs & 3
-        cpu.rflags, x.gprs[RSP] = rflags & 0x003F_7FD5 | 2, rsp
-        return rip
-
-    return run
-
-
 def mov_segment(ins: Instruction) -> Op:
     """Loading DS, ES, SS, FS, GS: flat segments, so only SS is remembered."""
     get = reader(ins, 1, 2)
@@ -152,5 +140,4 @@ TABLE: dict[str, Build] = {
     "LGDT": _load_table("gdt_base", "gdt_limit"),
     "LIDT": _load_table("idt_base", "idt_limit"),
     "INVLPG": invlpg,
-    "IRETQ": iret,
 }

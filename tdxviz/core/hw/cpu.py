@@ -34,6 +34,9 @@ __all__ = [
 ]  # fmt: skip
 
 NOWHERE = -1
+USER = 3
+CR4_CET = 1 << 23
+SHADOW_STACK, BRANCH_TRACKING = 1, 4
 
 
 class Segment(NamedTuple):
@@ -114,8 +117,13 @@ class CpuState:
     quiet_at: int = NOWHERE
     """STI and MOV SS: no interrupt is taken before the instruction at this address has run."""
     nmi_blocked: bool = False
-    branch_tracker: bool = False
-    """CET: an indirect branch was taken and ENDBR64 must come next."""
+    event: int = 0
+    """An event that was being delivered when the guest had to leave; it comes before the next
+    instruction. Format of a VM-entry interruption-information field, bit 31 = valid."""
+    event_error: int = 0
+    cet: int = 0
+    """What CET enforces at this CPL (bits of IA32_U_CET or IA32_S_CET: 0 shadow stack, 2 branch
+    tracking); follows from CR4, CPL and those MSRs by ``refresh_cet``."""
 
     @property
     def paging(self) -> bool:
@@ -125,6 +133,11 @@ class CpuState:
     def long_mode(self) -> bool:
         """EFER.LMA: 64-bit or compatibility mode."""
         return bool(self.efer >> 10 & 1)
+
+    def refresh_cet(self) -> None:
+        """After a write of CR4, CPL, IA32_U_CET or IA32_S_CET."""
+        control = self.msrs[msr.U_CET if self.cpl == USER else msr.S_CET]
+        self.cet = control & (SHADOW_STACK | BRANCH_TRACKING) if self.cr4 & CR4_CET else 0
 
     @property
     def cr8(self) -> int:
@@ -173,6 +186,7 @@ class CpuState:
                 self.segments[GS] = self.segments[GS]._replace(base=value)
             case _:
                 self.msrs[msr.SLOT[index]] = value
+                self.refresh_cet()
 
     def copy(self) -> "CpuState":
         return CpuState(
@@ -180,5 +194,5 @@ class CpuState:
             self.efer, self.bits, self.cpl, self.gdt_base, self.gdt_limit, self.idt_base,
             self.idt_limit, self.xmm.copy(), self.halted, self.segments.copy(), self.ldtr, self.tr,
             self.dr.copy(), self.dr6, self.dr7, self.xcr0, self.ssp, self.msrs.copy(), self.tpr,
-            self.irr, self.isr, self.quiet_at, self.nmi_blocked, self.branch_tracker,
+            self.irr, self.isr, self.quiet_at, self.nmi_blocked, self.event, self.event_error, self.cet,
         )  # fmt: skip

@@ -171,6 +171,26 @@ def _walk(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, kind: s
     )  # fmt: skip
 
 
+def shadow_load(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, size: int) -> bytes:
+    """A shadow-stack load, inside one line. Translated anew each time (no TLB entry is made)."""
+    mapping = _shadow_place(p, lp, ctx, gla, "load")
+    return read_physical(p, mapping.hpa, mapping.keyid, size)
+
+
+def shadow_store(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, data: bytes) -> None:
+    mapping = _shadow_place(p, lp, ctx, gla, "store")
+    write_physical(p, mapping.hpa, mapping.keyid, data)
+
+
+def _shadow_place(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, access: str) -> walk.Mapping:
+    cpu, gpa = ctx.cpu, gla
+    if cpu.paging:
+        gpa = walk.shadow_stack_page(
+            cpu.cr3, gla, access, user=cpu.cpl == 3, read=lambda at: _guest_entry(p, lp, ctx, at)
+        )
+    return second_level(p, lp.id, ctx, gpa, access)
+
+
 def _guest_entry(p: Platform, lp: LogicalProcessor, ctx: Translation, gpa: Gpa) -> int:
     """One entry of the guest's own tables: itself a guest-physical read."""
     mapping = second_level(p, lp.id, ctx, gpa, "load")

@@ -13,7 +13,10 @@ from tdxviz.core.faults import EptViolation, GuestFault
 from tdxviz.core.units import U64, Gla, Gpa, Hkid, Hpa, is_private, split_keyid
 
 PRESENT, WRITABLE, USER, LARGE = 1, 2, 4, 1 << 7
+DIRTY = 1 << 6
 NO_EXECUTE = 1 << 63
+SHADOW_FAULT = 1 << 6
+"""Bit of a #PF's error code: a shadow-stack access."""
 FRAME = 0x000F_FFFF_FFFF_F000
 RWX = 7
 WRITE_PROTECT = 1 << 16
@@ -115,6 +118,31 @@ def guest_tables(
         raise _page_fault(gla, access, user, present=True)
     low = (1 << 12 + 9 * level) - 1
     return (entry & FRAME & ~low) + (gla & low), ours
+
+
+def shadow_stack_page(cr3: int, gla: Gla, access: str, *, user: bool, read: Callable[[Gpa], int]) -> Gpa:
+    """Walk for a shadow-stack access: the leaf must be read-only and dirty, of the same privilege.
+
+    Raises:
+        GuestFault: #PF with the SS bit; #GP for a non-canonical address.
+    """
+    if not is_canonical(gla):
+        raise GuestFault(13, 0)
+    error = SHADOW_FAULT | (access == "store") << 1 | int(user) << 2
+    table, granted, entry, level = cr3 & FRAME, WRITABLE | USER, 0, 0
+    for level in (3, 2, 1, 0):
+        entry = read(table + index(gla, level) * 8)
+        if not entry & PRESENT:
+            raise GuestFault(PF, error, gla & U64)
+        if level == 0 or (level < 3 and entry & LARGE):
+            break
+        granted &= entry
+        table = entry & FRAME
+    is_shadow = granted & WRITABLE and not entry & WRITABLE and entry & DIRTY
+    if not is_shadow or bool(granted & entry & USER) != user:
+        raise GuestFault(PF, error | 1, gla & U64)
+    low = (1 << 12 + 9 * level) - 1
+    return (entry & FRAME & ~low) + (gla & low)
 
 
 def _page_fault(gla: Gla, access: str, user: bool, *, present: bool) -> GuestFault:

@@ -24,6 +24,8 @@ from tdxviz.core.units import PAGE, Hpa
 HINT, RESUME_L1 = 1 << 52, 1 << 53
 NO_RBP_MOD = 4
 """CONFIG_FLAGS: RBP never takes part in a TDVMCALL."""
+PROCESS_POSTED = 1 << 7
+"""Pin-based control: process posted interrupts."""
 NON_ACCESSIBLE = "TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE"
 TDVPR_MASK = (1 << 52) - PAGE
 
@@ -83,7 +85,8 @@ def enter(call: Call) -> None:
         call.m.running[page] = call.m.running.get(page, 0) + 1
     call.m.current[call.lp] = Current(
         td.tdr_page, vcpu.tdvpr, td.actor, vcpu.index, td.hkid, td.sept_root,
-        vps["SHARED_EPTP"] & ~(PAGE - 1), vps["VCPU_EPOCH"],
+        vps["SHARED_EPTP"] & ~(PAGE - 1), vps["VCPU_EPOCH"], vps["POSTED_INTERRUPT_NOTIFICATION_VECTOR"],
+        vps["POSTED_INTERRUPT_DESCRIPTOR_ADDRESS"], bool(vps["PIN_BASED_CONTROLS"] & PROCESS_POSTED),
     )  # fmt: skip
     _vcpu_state(call.p, call.lp, vcpu, "ACTIVE")
     if not vcpu_state.can_be_loaded(lp.cpu):

@@ -7,13 +7,14 @@ from tdxviz.core import events as e
 from tdxviz.core.arch import exits
 from tdxviz.core.arch import registers as r
 from tdxviz.core.faults import EptViolation, GuestFault, Inconsistent, Intercept, MachineCheck
+from tdxviz.core.hw import apic
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx import entry, guest_leaves
 from tdxviz.core.tdx.call import quiet
 from tdxviz.core.tdx.module import Module
 from tdxviz.core.tdx.shutdown import guarded
-from tdxviz.core.units import PAGE
+from tdxviz.core.units import PAGE, split_keyid
 
 UD, DF, GP, VE = 6, 8, 13, 20
 PENDING_EPT_VIOLATION = 6
@@ -150,12 +151,25 @@ def guest_machine_check(p: Platform, m: Module, lp: int, outcome: MachineCheck) 
         entry.fatal_exit(p, m, lp, entry.Exit(0, why, entry.NON_ACCESSIBLE))
 
 
-def guest_interrupt(p: Platform, m: Module, lp: int, vector: int) -> None:
-    """External interrupts always exit; the vector is told in R9."""
+def guest_interrupt(p: Platform, m: Module, lp: int, vector: int) -> bool:
+    """The vector that notifies of posted interrupts is taken inside the TD; every other external
+    interrupt exits, with the vector in R9. Returns whether the TD was left."""
+    now, cpu = m.current[lp], p.lps[lp].cpu
+    if now.posting and vector == now.notify_vector:
+        hpa, keyid = split_keyid(now.descriptor)
+        try:
+            with quiet(p):
+                vectors = apic.take_posted(p, cpu, hpa, keyid)
+        except MachineCheck as poison:
+            guest_machine_check(p, m, lp, poison)
+            return True
+        p.note(e.InterruptsPosted(lp=lp, td=now.actor, vectors=vectors))
+        return False
     why = f"external interrupt {vector:#x}"
     exit_ = entry.Exit(exits.EXTERNAL_INTERRUPT, why, r9=INTERRUPTION_VALID | vector)
     with guarded(p, m, lp):
         entry.async_exit(p, m, lp, exit_)
+    return True
 
 
 def guest_triple_fault(p: Platform, m: Module, lp: int) -> None:

@@ -80,6 +80,11 @@ class Current(NamedTuple):
     sept_root: Hpa
     shared_ept: Hpa
     epoch: int
+    notify_vector: int = 0xFFFF
+    """Physical vector that tells of posted interrupts."""
+    descriptor: int = 0
+    """Host-physical address of the posted-interrupt descriptor, with its KeyID."""
+    posting: bool = False
 
 
 @dataclass(slots=True)

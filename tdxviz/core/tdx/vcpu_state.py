@@ -15,8 +15,7 @@ from tdxviz.core.tdx.structs import Vcpu
 from tdxviz.core.units import U64
 
 XMM_MASK = (1 << 128) - 1
-HLT, SHUTDOWN = 1, 2
-NMI_BLOCKED, BRANCH_TRACKER = 1 << 8, 1 << 9
+HLT, NMI_BLOCKED = 1, 1 << 8
 READ = Callable[[int, int, int], bytes]
 """Page index, offset, size -> bytes of the TDVPS."""
 
@@ -37,11 +36,12 @@ def _blocks(cpu: CpuState) -> Iterator[tuple[tuple[int, int, int], bytes]]:
     yield GPRS, _words(cpu.gprs)
     yield GUEST, _words([*cpu.dr, cpu.dr6, cpu.xcr0, cpu.cr2])
     yield MSRS, _words(cpu.msrs)
-    activity = cpu.halted | cpu.nmi_blocked << 8 | cpu.branch_tracker << 9
+    activity = cpu.halted | cpu.nmi_blocked << 8
     yield VMCS, _words([
         cpu.rip, cpu.rflags, cpu.cr0, cpu.cr3, cpu.cr4, cpu.efer, cpu.bits, cpu.cpl, cpu.gdt_base,
         cpu.gdt_limit, cpu.idt_base, cpu.idt_limit, cpu.dr7, cpu.ssp,
-        cpu.rip if cpu.quiet_at == cpu.rip else U64, activity,
+        cpu.rip if cpu.quiet_at == cpu.rip else U64, activity, cpu.event,
+        cpu.event_error,
     ])  # fmt: skip
     yield SEGMENTS, _words([part for segment in (*cpu.segments, cpu.ldtr, cpu.tr) for part in segment])
     yield XMM, b"".join((value & XMM_MASK).to_bytes(16, "little") for value in cpu.xmm)
@@ -86,14 +86,15 @@ def load(read: READ) -> CpuState:
     (
         cpu.rip, cpu.rflags, cpu.cr0, cpu.cr3, cpu.cr4, cpu.efer, cpu.bits, cpu.cpl, cpu.gdt_base,
         cpu.gdt_limit, cpu.idt_base, cpu.idt_limit, cpu.dr7, cpu.ssp, quiet_at, activity,
+        cpu.event, cpu.event_error,
     ) = words(VMCS, len(s.VMCS_STATE))  # fmt: skip
     cpu.quiet_at = NOWHERE if quiet_at == U64 else quiet_at
-    cpu.halted = bool(activity & HLT)
-    cpu.nmi_blocked, cpu.branch_tracker = bool(activity & NMI_BLOCKED), bool(activity & BRANCH_TRACKER)
+    cpu.halted, cpu.nmi_blocked = bool(activity & HLT), bool(activity & NMI_BLOCKED)
     parts = words(SEGMENTS, len(s.VMCS_SEGMENTS))
     *cpu.segments, cpu.ldtr, cpu.tr = [Segment(*parts[n : n + 4]) for n in range(0, len(parts), 4)]
     raw = read(XMM[0], XMM[1], 256)
     cpu.xmm = [int.from_bytes(raw[n : n + 16], "little") for n in range(0, 256, 16)]
     cpu.tpr = int.from_bytes(read(*TPR), "little")
     cpu.isr, cpu.irr = _gather(read(*ISR[:2], APIC_SIZE)), _gather(read(*IRR[:2], APIC_SIZE))
+    cpu.refresh_cet()
     return cpu

@@ -17,7 +17,7 @@ def full() -> CpuState:
         if isinstance(getattr(cpu, field.name), int) and field.name not in ("halted", "nmi_blocked"):
             setattr(cpu, field.name, 0x100 + number)
     cpu.bits, cpu.cpl, cpu.quiet_at, cpu.tpr = 64, 3, cpu.rip, 0x70
-    cpu.halted = cpu.nmi_blocked = cpu.branch_tracker = True
+    cpu.halted = cpu.nmi_blocked = True
     cpu.gprs = [0x1000 + n for n in range(16)]
     cpu.xmm = [(0x2000 + n) << 100 | n for n in range(16)]
     cpu.segments = [Segment(n, 0x7FFF_0000_0000 + n, 0x3000 + n, 0xA09B + n) for n in range(6)]
@@ -25,6 +25,7 @@ def full() -> CpuState:
     cpu.dr = [0x4000 + n for n in range(4)]
     cpu.msrs = [0x5000 + n for n in range(len(msrs.SAVED))]
     cpu.irr, cpu.isr = 1 << 255 | 1 << 33, 1 << 128 | 1 << 31
+    cpu.refresh_cet()
     return cpu
 
 

@@ -1,0 +1,64 @@
+"""Between two instructions: what must be delivered, and when the fast run must go step by step.
+
+Order (SDM volume 3, chapter 7.9): an event kept from an earlier exit, interrupts, then the checks of
+the next instruction; the debug trap of an instruction comes right behind it. Data breakpoints are
+not modelled.
+"""
+
+from tdxviz.core.faults import GuestFault
+from tdxviz.core.guest import exceptions, shadow
+from tdxviz.core.guest.context import Context
+from tdxviz.core.hw import apic
+from tdxviz.core.hw.cpu import NOWHERE, CpuState
+from tdxviz.core.hw.path import Translation
+from tdxviz.core.hw.platform import LogicalProcessor, Platform
+
+DB = 1
+TF, RF = 1 << 8, 1 << 16
+SINGLE_STEP = 1 << 14
+"""DR6.BS."""
+ENABLED = 0xFF
+"""L0..G3 of DR7."""
+
+
+def before(p: Platform, lp: LogicalProcessor, ctx: Translation, steps: int) -> int:
+    """Deliver what is due. Returns how many instructions may now run without looking again.
+
+    Raises:
+        Architectural: delivering it, or fetching the next instruction, had an outcome.
+    """
+    cpu = lp.cpu
+    kept = exceptions.pending(cpu)
+    if kept is not None:
+        exceptions.deliver(p, lp, ctx, cpu, kept.vector, kept.error, kind=kept.kind)
+    vector = apic.deliverable(cpu) if cpu.irr else -1
+    if vector >= 0:
+        apic.accept(cpu, vector)
+        exceptions.deliver(p, lp, ctx, cpu, vector, kind="interrupt")
+    if cpu.cet and shadow.waiting(cpu):
+        shadow.check_endbranch(Context(p, lp, ctx, cpu))
+    if cpu.dr7 & ENABLED:
+        _instruction_breakpoint(cpu)
+    return 1 if cpu.irr or cpu.rflags & TF or cpu.dr7 & ENABLED else steps
+
+
+def after(p: Platform, lp: LogicalProcessor, ctx: Translation, start: int, stepping: bool) -> None:
+    """Right behind a run that began at ``start``; ``stepping``: RFLAGS.TF was set there."""
+    cpu = lp.cpu
+    if cpu.quiet_at == start:
+        cpu.quiet_at = NOWHERE
+    if cpu.dr7 & ENABLED:
+        cpu.rflags &= ~RF
+    if stepping:
+        cpu.dr6 |= SINGLE_STEP
+        exceptions.deliver(p, lp, ctx, cpu, DB, kind="trap")
+
+
+def _instruction_breakpoint(cpu: CpuState) -> None:
+    """A fault before the instruction, unless RF says that it was seen. Raises #DB."""
+    hit = [
+        n for n in range(4) if cpu.dr7 >> 2 * n & 3 and not cpu.dr7 >> 16 + 4 * n & 3 and cpu.dr[n] == cpu.rip
+    ]
+    if hit and not cpu.rflags & RF:
+        cpu.dr6 = cpu.dr6 & ~0xF | sum(1 << n for n in hit)
+        raise GuestFault(DB)
