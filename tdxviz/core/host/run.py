@@ -1,40 +1,51 @@
 """Letting a guest run, as an honest host does: enter, answer exits, enter again."""
 
+from collections.abc import Generator
+
 from tdxviz.core.arch import exits
 from tdxviz.core.arch import status as s
 from tdxviz.core.arch.leaves import BY_NAME
-from tdxviz.core.commands import RunGuest, Seamcall, VmEnter
+from tdxviz.core.arch.registers import GPR_NAMES
+from tdxviz.core.commands import Command, RunGuest, Seamcall, VmEnter
 from tdxviz.core.events import Event, InstructionRetired, LeafReturned, TdExited
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.host import layout
 from tdxviz.core.host.seam import Recipe, seamcall
+from tdxviz.core.host.vmm import Registers, Vmm, request_of
 from tdxviz.core.machine import Machine
-from tdxviz.core.units import Gpa
+from tdxviz.core.units import U64, Gpa
 
 MOST_EXITS = 10_000
+ANSWERS = frozenset(GPR_NAMES) - {"RAX", "RCX", "RSP"}
+"""Registers that a host can answer a TDVMCALL in."""
 
 
-def enter(machine: Machine, lp: int) -> Recipe:
-    """Put the first guest on a logical processor, unless one is there."""
+def enter(machine: Machine, lp: int, answer: Registers | None = None) -> Recipe:
+    """Put the first guest on a logical processor, unless one is there. ``answer``: what the host
+    returns for a TDVMCALL."""
     if machine.platform.lps[lp].mode != "host":
         return
     if machine.world == "legacy":
         yield VmEnter(lp=lp, vm=0)
     else:
-        yield Seamcall(rax=BY_NAME["TDH.VP.ENTER"].number, lp=lp, rcx=layout.TDVPR)
+        regs = {name.lower(): value & U64 for name, value in (answer or {}).items() if name in ANSWERS}
+        yield Seamcall(rax=BY_NAME["TDH.VP.ENTER"].number, lp=lp, rcx=layout.TDVPR, **regs)
 
 
 def resume(
-    machine: Machine, *, lp: int = 0, steps: int = 1, until: int | None = None, trace: bool = True
-) -> Recipe:
+    machine: Machine, *, lp: int = 0, steps: int = 1, until: int | None = None, trace: bool = True,
+    vmm: Vmm | None = None,
+) -> Recipe:  # fmt: skip
     """Run the guest for up to ``steps`` instructions or until it is about to execute ``until``.
 
-    Demand faults are answered with TDH.MEM.PAGE.AUG, TDVMCALLs with success. Returns early when
-    the guest cannot go on.
+    Demand faults are answered with TDH.MEM.PAGE.AUG, TDVMCALLs by ``vmm`` (an honest one by
+    default). Returns early when the guest cannot go on.
     """
     left = steps
+    answer: Registers = {}
+    vmm = vmm or Vmm()
     for _ in range(MOST_EXITS):
-        yield from enter(machine, lp)
+        yield from enter(machine, lp, answer)
         if machine.platform.lps[lp].mode == "host" or left <= 0:
             return
         events = yield RunGuest(lp=lp, steps=left, until=until, trace=trace)
@@ -42,19 +53,27 @@ def resume(
         left -= done if trace else 0  # unwatched runs are bounded by their exits
         if machine.platform.lps[lp].mode != "host":
             return
-        yield from _answer(events)
-        if _gave_up(events):
+        answer = yield from respond(events, vmm)
+        if vmm.finished or vmm.halted or _gave_up(events):
             return
     raise TdxvizError(f"the guest made {MOST_EXITS} exits without reaching its goal; it may be stuck")
 
 
-def _answer(events: tuple[Event, ...]) -> Recipe:
-    """What the exit asks for. Other exits (interrupts, HLT) need nothing from this host."""
+def respond(events: tuple[Event, ...], vmm: Vmm) -> Generator[Command, tuple[Event, ...], Registers]:
+    """What the exit asks for; returns registers for the next entry. Other exits (interrupts) need
+    nothing from this host."""
+    answer: Registers = {}
     for event in events:
-        if not isinstance(event, LeafReturned) or event.name != "TDH.VP.ENTER":
-            continue
-        if event.status == exits.EPT_VIOLATION:
+        request = request_of(event)
+        if request is not None:
+            answer = vmm.serve(request)
+        elif isinstance(event, LeafReturned) and _is_demand(event):
             yield from add_on_demand(event.outputs.get("R8", 0))
+    return answer
+
+
+def _is_demand(event: LeafReturned) -> bool:
+    return event.name == "TDH.VP.ENTER" and event.status == exits.EPT_VIOLATION
 
 
 def add_on_demand(gpa: Gpa) -> Recipe:
