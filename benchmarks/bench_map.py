@@ -49,7 +49,7 @@ def map_of(made: Studio) -> tuple[QWidget, Callable[[int], None]]:
     others = [replace(layer, codes=np.roll(layer.codes, n)) for n in range(8)]
 
     def change(n: int) -> None:
-        panel._layers[panel.overlay] = others[n % len(others)]
+        panel._layers[panel.overlay] = (panel.moment.news, others[n % len(others)])
         panel.update()
 
     return panel, change

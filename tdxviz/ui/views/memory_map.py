@@ -40,19 +40,24 @@ class MemoryMapPanel(MapBoard):
         super().__init__(bridge, theme)
 
     def forget(self) -> None:
-        self._layers: dict[str, present.Layer] = {}
+        self._layers: dict[str, tuple[Any, present.Layer]] = {}
 
     # --- what is shown --------------------------------------------------------------------
 
+    def shown(self) -> Any:
+        return id(self.layer()), self.heading()
+
     def layer(self) -> present.Layer:
         """The overlay at the present moment; the same object as before while nothing changed."""
-        if self.overlay not in self._layers:
+        known = self._layers.get(self.overlay)
+        if known is None or known[0] is not self.moment.news:
             made = present.BY_NAME[self.overlay].make(self._scene())
             old = self._last.get(self.overlay)
             if old is not None and old.kinds == made.kinds and bool((old.codes == made.codes).all()):
                 made = old
-            self._layers[self.overlay] = self._last[self.overlay] = made
-        return self._layers[self.overlay]
+            self._last[self.overlay] = made
+            self._layers[self.overlay] = (self.moment.news, made)
+        return self._layers[self.overlay][1]
 
     def _scene(self) -> present.Scene:
         if self._written_of is not self.events:
