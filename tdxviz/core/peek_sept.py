@@ -21,7 +21,7 @@ class Entry(NamedTuple):
     """One Secure EPT entry. ``hpa``: the next table or the page; 0 where there is none."""
 
     level: int
-    number: int
+    index_in_table: int
     gpa: Gpa
     """First guest-physical address it stands for."""
     address: Hpa

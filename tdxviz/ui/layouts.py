@@ -34,7 +34,7 @@ LAYOUTS: dict[str, Tree] = {
                 "v", (9, 75, 16),
                 (
                     "verdict",
-                    ("h", (60, 40), (("v", (60, 40), ("sept", "tlb")), "memory_map")),
+                    ("h", (60, 40), (("v", (60, 40), (("tabs", (), ("sept", "sept_tree")), "tlb")), "memory_map")),
                     "timeline",
                 ),
             ),
@@ -56,7 +56,7 @@ LAYOUTS: dict[str, Tree] = {
                 "h", (36, 36, 28),
                 (
                     ("v", (58, 42), ("page", "line")),
-                    ("v", (44, 56), ("sept", ("tabs", (), ("tlb", "vcpu", "plots", "memory_map")))),
+                    ("v", (44, 56), (("tabs", (), ("sept", "sept_tree", "machines")), ("tabs", (), ("tlb", "vcpu", "plots", "memory_map", "keyids")))),
                     ("tabs", (), ("attacks", "lesson", "stage", "eyes")),
                 ),
             ),

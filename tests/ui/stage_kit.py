@@ -2,7 +2,9 @@
 
 from functools import cache
 
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QImage, QMouseEvent
+from PySide6.QtWidgets import QApplication
 
 from tdxviz.session.actions import Action
 from tdxviz.session.session import Session
@@ -59,3 +61,13 @@ def index_of(events, phase: str) -> int:
                 return still.event + 1
         at = film.first
     raise LookupError(phase)
+
+
+def point(panel, at) -> None:
+    """Move the mouse over a panel, held buttons up, whether or not its window is shown."""
+    place = QPointF(at)
+    event = QMouseEvent(
+        QEvent.Type.MouseMove, place, panel.mapToGlobal(place), Qt.MouseButton.NoButton,
+        Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier,
+    )  # fmt: skip
+    QApplication.sendEvent(panel, event)

@@ -15,6 +15,7 @@ from tdxviz.ui.views import map_tiles
 from tdxviz.ui.views.map_board import MapBoard
 from tdxviz.ui.views.map_legend import legend_rows, paint_legend
 from tdxviz.ui.views.stage_brush import CENTRE, RIGHT, Brush
+from tdxviz.ui.views.tags import choices
 
 NEXT = [overlay.name for overlay in present.OVERLAYS]
 
@@ -132,22 +133,12 @@ class MemoryMapPanel(MapBoard):
 
     def _overlays(self, brush: Brush, area: QRectF) -> float:
         """The overlays to choose from; the y below them."""
-        u, x, y = brush.u, area.left(), area.top() + brush.u
-        high = brush.font(False, 12)[1].height() + 5 * u
-        for overlay in present.OVERLAYS:
-            on = overlay.name == self.overlay
-            width = brush.width(overlay.title, size=12, bold=on) + 14 * u
-            if x + width > area.right() and x > area.left():
-                x, y = area.left(), y + high + 3 * u
-            rect = QRectF(x, y, width, high)
-            fill = brush.tint("accent", 0.25) if on else brush.color("panel")
-            brush.frame(rect, fill, brush.color("edge" if on else "rule"), (1.8 if on else 1) * u, 4 * u)
-            brush.text(rect, overlay.title, size=12, bold=on, align=CENTRE)
-            self.hit(
-                rect, lambda n=overlay.name: self.choose_overlay(n), f"{overlay.words}. Key O: the next one."
-            )
-            x += width + 4 * u
-        return y + high
+        row = [
+            (one.title, one.name == self.overlay, lambda n=one.name: self.choose_overlay(n),
+             f"{one.words}. Key O: the next one.")
+            for one in present.OVERLAYS
+        ]  # fmt: skip
+        return choices(brush, area, row, self.hit)
 
     def _legend_hit(self, rect: QRectF, code: int) -> None:
         kind = self.layer().kinds[code]

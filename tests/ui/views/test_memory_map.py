@@ -61,7 +61,7 @@ def test_the_chosen_page_is_in_sight_and_a_click_chooses_another(qtbot) -> None:
 
 def test_pointing_hovers_and_says_what_the_page_is(qtbot) -> None:
     panel = made(qtbot)
-    qtbot.mouseMove(panel, centre(panel, 0x413))
+    kit.point(panel, centre(panel, 0x413))
     assert panel.bridge.moment.hover == Focus(hpa=0x413 * PAGE)
     assert "owner TD-A" in panel.toolTip()
     panel.bridge.hover(None)
