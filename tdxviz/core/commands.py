@@ -95,6 +95,23 @@ class VmEnter(Command, frozen=True, kw_only=True, tag=True):
     vm: int = 0
 
 
+class VmWrite(Command, frozen=True, kw_only=True, tag=True):
+    """Legacy world: the host changes a register of a VM that is out: RIP by VMWRITE, general
+    registers in its own save area."""
+
+    vm: int = 0
+    register: str = "RIP"
+    """``RIP`` or a general register, in upper case."""
+    value: int
+
+
+class HostWait(Command, frozen=True, kw_only=True, tag=True):
+    """The host does nothing for a while: guests that are entered go on for up to ``steps``
+    instructions, and nobody is entered anew."""
+
+    steps: int = 1000
+
+
 class HostRead(Command, frozen=True, kw_only=True, tag=True):
     """A load by host software through its own page table entry with ``keyid``."""
 
@@ -185,7 +202,8 @@ class DumpDimm(Command, frozen=True, kw_only=True, tag=True):
 
 
 AnyCommand = (
-    Seamcall | Proceed | RunGuest | RaiseInterrupt | VmCreate | VmMap | VmEnter | HostRead | HostWrite
+    Seamcall | Proceed | RunGuest | RaiseInterrupt | VmCreate | VmMap | VmEnter | VmWrite | HostWait
+    | HostRead | HostWrite
     | FlushLine | EvictLine | ReadHostRegisters | DmaMap | DmaRead | DmaWrite | BusCapture
     | BusInject | FlipBit | DumpDimm
 )  # fmt: skip

@@ -501,6 +501,20 @@ class VmConfigured(Event, frozen=True, kw_only=True, tag=True):
     hpa: Hpa
 
 
+class VmStateWritten(Event, frozen=True, kw_only=True, tag=True):
+    """Legacy world: the host changed a register of a VM; the VM's next entry loads it."""
+
+    vm: str
+    register: str
+    value: int
+
+
+class TimePassed(Event, frozen=True, kw_only=True, tag=True):
+    """The host waited. ``ran``: guests that executed instructions meanwhile."""
+
+    ran: tuple[str, ...]
+
+
 # --- inside a guest -----------------------------------------------------------------------------
 
 
@@ -564,6 +578,6 @@ AnyEvent = (
     | PamtChanged | SeptEntryChanged | EpochStamped | EpochAdvanced | LineCleaned | LifecycleChanged
     | OpStateChanged | VcpuStateChanged | VcpuAssociated | IbpbIssued
     | MeasurementExtended | TdEntered | StateSaved | RegistersScrubbed | TdExited | TdBecameFatal
-    | VmEntered | VmExited | VmConfigured | InterruptArrived | ExceptionDelivered
+    | VmEntered | VmExited | VmConfigured | VmStateWritten | TimePassed | InterruptArrived | ExceptionDelivered
     | InterruptsPosted | InstructionNotModelled | VeInjected | CpuidAnswered
 )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from tdxviz.core import events as e
+from tdxviz.core import evidence_cpu
 from tdxviz.core.arch.status import name_of
 from tdxviz.core.hw.cpu import RSP
 from tdxviz.core.units import LINE, World
@@ -68,8 +69,19 @@ class Evidence:
     alarmed: bool = False
     loaded: dict[int, int] = field(default_factory=dict)
     """Target offset -> byte the guest loaded there after the tampering."""
+    platform_lost: bool = False
+    """TDX is over on this machine until it is started anew."""
+    fetched_foreign: bool = False
+    """The guest's next instruction came from bytes that the attacker planted."""
+    written_state: dict[str, int] = field(default_factory=dict)
+    """Registers of the guest that the attacker changed."""
     _at: int = 0
     _victim_at: int = -1
+
+    @property
+    def at(self) -> int:
+        """Position of the event that is being weighed."""
+        return self._at
 
     def signal(self, observer: str, kind: str, name: str) -> None:
         self.causes.append(self._at)
@@ -226,7 +238,7 @@ class Evidence:
 
     @weigh.register
     def _(self, event: e.MemoryLoaded) -> None:
-        if not (self.tampered and event.actor == self.case.guest):
+        if not (self.tampered and event.actor == self.case.guest) or event.kind == "fetch":
             return
         for offset, byte in enumerate(event.data, event.hpa - self.case.hpa):
             if 0 <= offset < len(self.case.expected):
@@ -239,6 +251,7 @@ class Evidence:
         for index, event in enumerate(events):
             self._at = index
             self.weigh(event)
+            evidence_cpu.weigh(event, self)
         self.conclude()
         self.causes = sorted(set(self.causes))
 

@@ -3,14 +3,23 @@
 Nothing here protects the guest; that is the point of the contrast.
 """
 
+from typing import TypeAlias
+
 from tdxviz.core import commands as c
-from tdxviz.core.events import CommandRefused, CpuidAnswered, VmConfigured, VmEntered, VmExited
+from tdxviz.core.events import (
+    CommandRefused,
+    CpuidAnswered,
+    VmConfigured,
+    VmEntered,
+    VmExited,
+    VmStateWritten,
+)
 from tdxviz.core.faults import Architectural, EptViolation, GuestFault, Intercept, MachineCheck
 from tdxviz.core.hw import path
-from tdxviz.core.hw.cpu import RAX, RBX, RCX, RDX
+from tdxviz.core.hw.cpu import GPR_NAMES, RAX, RBX, RCX, RDX
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import LogicalProcessor
-from tdxviz.core.units import PAGE, Hpa
+from tdxviz.core.units import PAGE, U64, Hpa
 from tdxviz.core.world import State, Vm
 
 RWX = 7
@@ -23,10 +32,12 @@ CPUID: dict[int, tuple[int, int, int, int]] = {
 }
 """EAX EBX ECX EDX that this host gives its VM; every other leaf is zero (no leaf 0x21: no TDX)."""
 
+VmCommand: TypeAlias = c.VmCreate | c.VmMap | c.VmEnter | c.VmWrite
+
 EXIT_REASONS = {"HLT": 12, "IN": 30, "OUT": 30, "RDMSR": 31, "WRMSR": 32, "VMCALL": 18}
 
 
-def vm_command(state: State, command: c.VmCreate | c.VmMap | c.VmEnter) -> None:
+def vm_command(state: State, command: VmCommand) -> None:
     reason = _objection(state, command)
     if reason:
         lp = getattr(command, "lp", -1)
@@ -38,11 +49,13 @@ def vm_command(state: State, command: c.VmCreate | c.VmMap | c.VmEnter) -> None:
             state.platform.note(VmConfigured(vm=vm.actor, gpa=0, hpa=command.eptp))
         case c.VmMap():
             _map(state, state.vms[command.vm], command)
+        case c.VmWrite():
+            _write(state, state.vms[command.vm], command)
         case c.VmEnter():
             _enter(state, state.vms[command.vm], state.platform.lps[command.lp])
 
 
-def _objection(state: State, command: c.VmCreate | c.VmMap | c.VmEnter) -> str:
+def _objection(state: State, command: VmCommand) -> str:
     if state.world != "legacy":
         return "ordinary VMs are modelled in the legacy world only; here guests are TDs"
     if isinstance(command, c.VmCreate):
@@ -53,6 +66,11 @@ def _objection(state: State, command: c.VmCreate | c.VmMap | c.VmEnter) -> str:
         return f"there is no VM {command.vm}"
     if isinstance(command, c.VmMap):
         return _bad_page(state, command.hpa) or _bad_page(state, command.tables)
+    if isinstance(command, c.VmWrite):
+        if state.vms[command.vm].lp >= 0:
+            return f"VM {command.vm} runs; its registers are in the core"
+        known = ("RIP", *GPR_NAMES)
+        return "" if command.register in known else f"no {command.register!r} is saved: {', '.join(known)}"
     if state.platform.lps[command.lp].mode != "host":
         return f"a guest already runs on logical processor {command.lp}"
     if state.vms[command.vm].lp >= 0:
@@ -102,6 +120,15 @@ def _tables(state: State, table: Hpa, level: int) -> list[Hpa]:
         if entry & RWX:
             found += _tables(state, entry & FRAME, level - 1)
     return found
+
+
+def _write(state: State, vm: Vm, command: c.VmWrite) -> None:
+    value = command.value & U64
+    if command.register == "RIP":
+        vm.cpu.rip = value
+    else:
+        vm.cpu.gprs[GPR_NAMES.index(command.register)] = value
+    state.platform.note(VmStateWritten(vm=vm.actor, register=command.register, value=value))
 
 
 def _enter(state: State, vm: Vm, lp: LogicalProcessor) -> None:

@@ -109,7 +109,9 @@ class Machine:
                 running.run_guest(self.state, command)
             case c.RaiseInterrupt():
                 running.raise_interrupt(self.state, command)
-            case c.VmCreate() | c.VmMap() | c.VmEnter():
+            case c.HostWait():
+                running.wait(self.state, command)
+            case c.VmCreate() | c.VmMap() | c.VmEnter() | c.VmWrite():
                 legacy.vm_command(self.state, command)
             case c.HostRead() | c.HostWrite() | c.FlushLine() | c.EvictLine():
                 io.host_command(p, command)

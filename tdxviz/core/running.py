@@ -6,7 +6,7 @@ architectural outcome of a guest instruction is caught here and nowhere else.
 
 from tdxviz.core import commands as c
 from tdxviz.core import legacy
-from tdxviz.core.events import CommandRefused, HostRegistersRead, InterruptArrived
+from tdxviz.core.events import CommandRefused, HostRegistersRead, InterruptArrived, TimePassed
 from tdxviz.core.faults import (
     Architectural,
     Boundary,
@@ -43,6 +43,22 @@ def run_guest(state: State, command: c.RunGuest) -> None:
         left -= _run_some(state, lp, left, command.until)
         if lp.mode != "host" and lp.cpu.rip == command.until:
             return
+
+
+def wait(state: State, command: c.HostWait) -> None:
+    """Every guest that is entered goes on for a while; the host enters nobody."""
+    ran: list[str] = []
+    for lp in state.platform.lps:
+        if lp.mode == "host":
+            continue
+        actor, left = translation(state, lp).actor, command.steps
+        while left > 0 and lp.mode != "host":
+            if lp.pending_interrupt >= 0:
+                leave_for_interrupt(state, lp)
+                break
+            left -= _run_some(state, lp, left, None)
+        ran += [actor] if left < command.steps else []
+    state.platform.note(TimePassed(ran=tuple(ran)))
 
 
 def _run_some(state: State, lp: LogicalProcessor, steps: int, until: int | None) -> int:

@@ -133,6 +133,11 @@ def _sentence(case: Case, found: ev.Evidence, outcome: OutcomeClass) -> str:
         return f"The attacker now holds {found.leak_words}."
     if found.integrity == "lost" or found.freshness == "lost":
         return f"The guest used {found.victim_words} and nobody was told."
+    if found.platform_lost:
+        return (
+            "The change itself was accepted; the TDX module met it in its own data and stopped: no TD "
+            "runs on this machine until it is started anew."
+        )
     if outcome == "detected":
         return (
             "The change itself was accepted; the guest's next use of the line failed its check "

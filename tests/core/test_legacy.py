@@ -157,3 +157,15 @@ def test_a_host_that_scribbles_over_its_own_ept_is_not_a_crash(entry):
     machine.platform.lps[0].tlb.flush()
     assert run(machine, 3)
     assert machine.do(c.VmMap(gpa=0x9000, hpa=RAM, tables=TABLES + 0x8000))
+
+
+def test_the_host_writes_the_registers_of_a_vm_that_is_out():
+    machine = vm(bytes.fromhex("f4"))
+    (refused,) = machine.do(c.VmWrite(register="RIP", value=1))
+    assert isinstance(refused, e.CommandRefused) and "runs" in refused.reason
+    run(machine)
+    machine.do(c.VmWrite(register="RIP", value=0x5010))
+    machine.do(c.VmWrite(register="RBX", value=1 << 64 | 7))
+    assert (machine.vms[0].cpu.rip, machine.vms[0].cpu.gprs[3]) == (0x5010, 7)
+    (unknown,) = machine.do(c.VmWrite(register="RIPP", value=0))
+    assert "'RIPP'" in unknown.reason

@@ -157,3 +157,15 @@ def test_poison_consumed_by_the_td_is_the_kill_chain():
         n for n in kit.seamcall(machine, "TDH.VP.ENTER", rcx=layout.TDVPR) if isinstance(n, e.LeafReturned)
     ]
     assert refused.passed == 7
+
+
+@pytest.mark.parametrize("world", ["legacy", "ci"])
+def test_waiting_lets_entered_guests_go_on_and_enters_nobody(ready, world):
+    machine = ready(world)
+    *_, passed = machine.do(c.HostWait(steps=20))
+    assert passed.ran == ("vm-a" if world == "legacy" else "td-a",)
+    machine.do(c.RaiseInterrupt(lp=0))
+    machine.do(c.RunGuest(lp=0))
+    events = machine.do(c.HostWait(steps=20))
+    assert [event.ran for event in events if isinstance(event, e.TimePassed)] == [()]
+    assert machine.platform.lps[0].mode == "host"

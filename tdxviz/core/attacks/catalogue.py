@@ -17,6 +17,9 @@ IDS = (
     "cold-boot",
     "bit-flip-ciphertext",
     "replay-line-and-mac",
+    "host-code-injection",
+    "overwrite-tdvps",
+    "never-schedule",
 )
 
 

@@ -161,3 +161,19 @@ def _(event: e.CommandRefused, cutter: Cutter) -> bool:
     cutter.refuse(event.reason)
     cutter.still("refused", "nothing happens", event.reason, "core1", refused=True)
     return True
+
+
+@_take.register
+def _(event: e.VmStateWritten, cutter: Cutter) -> bool:
+    cutter.begin("host", "host", f"The host changes {event.register} of the VM")
+    cutter.still("act", "write state", f"{event.register} = {event.value:#x}, in memory of its own.",
+                 host_core(event.lp))  # fmt: skip
+    return True
+
+
+@_take.register
+def _(event: e.TimePassed, cutter: Cutter) -> bool:
+    cutter.begin("host", "host", "The host lets time pass")
+    who = ", ".join(event.ran) or "No guest"
+    cutter.still("act", "wait", f"{who} ran meanwhile.", host_core(event.lp))
+    return True

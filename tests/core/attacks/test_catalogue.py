@@ -46,7 +46,7 @@ def test_availability_and_victim_agree_with_the_catalogue(
     assert (verdict.availability == "lost") == expected["availability_loss"]
     assert (verdict.confidentiality == "lost") == (expected["attacker_gain"] == "plaintext")
     assert (verdict.freshness == "lost") == (expected["attacker_gain"] == "stale-write")
-    written = expected["attacker_gain"] in ("chosen-write", "garbled-write")
+    written = expected["attacker_gain"] in ("chosen-write", "garbled-write", "code-exec")
     assert (verdict.integrity == "lost") == written
 
 

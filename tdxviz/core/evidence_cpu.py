@@ -1,0 +1,102 @@
+"""What events say about a vCPU under attack: foreign code, foreign state, a dead platform, idleness.
+
+The second half of ``evidence``; the same rule holds: no name of an attack decides anything.
+"""
+
+from functools import singledispatch
+from typing import Any, Protocol
+
+from tdxviz.core import events as e
+
+
+class Findings(Protocol):
+    """What these rules read and write of ``evidence.Evidence``, which calls them."""
+
+    case: Any
+    """``evidence.Case``."""
+    alarmed: bool
+    integrity: str
+    availability: str
+    decided_by: str
+    victim_words: str
+    carried_out: bool
+    planted: bytes
+    fetched_foreign: bool
+    written_state: dict[str, int]
+    causes: list[int]
+    signals: list[tuple[str, str, str]]
+    platform_lost: bool
+
+    @property
+    def at(self) -> int: ...
+    def signal(self, observer: str, kind: str, name: str) -> None: ...
+
+
+@singledispatch
+def weigh(event: e.Event, found: Findings) -> None:
+    """Take one event into account; most say nothing about the vCPU."""
+
+
+@weigh.register
+def _(event: e.MachineCheckRaised, found: Findings) -> None:
+    """Poison met by the module itself stops the processor, and TDX with it (rule R8)."""
+    if event.context == "module":
+        found.alarmed = True
+        found.integrity, found.availability = "detected", "lost"
+        found.decided_by = "the module's own read of the line failed its check"
+        found.platform_lost = True
+        # whoever sees a processor stop for good does not look into its log for the reason
+        found.signals[:] = [one for one in found.signals if one[0] != "platform"]
+        found.signal("platform", "platform", "unbreakable shutdown of the LP")
+
+
+@weigh.register
+def _(event: e.SeamcallFailed, found: Findings) -> None:
+    if event.how == "VMfailInvalid":
+        found.availability = "lost"
+        found.signal("host", "status", event.how)
+
+
+@weigh.register
+def _(event: e.MemoryLoaded, found: Findings) -> None:
+    """The guest fetches what somebody put over its code."""
+    case = found.case
+    if event.kind != "fetch" or not found.planted or event.actor != case.guest:
+        return
+    offset = event.hpa - case.hpa
+    if 0 <= offset < len(found.planted):
+        rest = found.planted[offset : offset + len(event.data)]
+        found.fetched_foreign = event.data[: len(rest)] == rest
+
+
+@weigh.register
+def _(event: e.InstructionRetired, found: Findings) -> None:
+    """Foreign code counts when it has executed, foreign state when the guest goes on with it."""
+    if event.actor != found.case.guest:
+        return
+    if found.fetched_foreign:
+        found.integrity, found.victim_words = "lost", "instructions that the attacker chose"
+        found.signal("TD", "data", "attacker's code executed")
+    if found.written_state and found.integrity != "lost":
+        only_rip = set(found.written_state) == {"RIP"}
+        found.integrity, found.victim_words = "lost", "a state that the attacker chose"
+        found.signal("TD", "data", "runs at X" if only_rip else "attacker's state loaded")
+    found.fetched_foreign = False
+
+
+@weigh.register
+def _(event: e.VmStateWritten, found: Findings) -> None:
+    if event.vm == found.case.guest:
+        found.carried_out = True
+        found.written_state[event.register] = event.value
+        found.causes.append(found.at)
+        found.decided_by = "nothing: the saved state of an ordinary VM is the host's"
+
+
+@weigh.register
+def _(event: e.TimePassed, found: Findings) -> None:
+    """A guest that was due to answer and did not get a single instruction."""
+    if found.case.guest not in event.ran:
+        found.availability = "lost"
+        found.decided_by = "nothing: whether a guest runs is the host's decision"
+        found.signal("network", "data", "no answer")
