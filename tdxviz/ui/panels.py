@@ -45,6 +45,7 @@ PANELS: tuple[Row, ...] = (
     Row("keyids", "KeyIDs", "K", "keyids:KeyIdsPanel", "Whose key is how far"),
     Row("machines", "State machines", "F", "machines:MachinesPanel", "Every state, and where we are"),
     Row("vcpu", "vCPU", "V", "vcpu:VcpuPanel", "Registers and the next instructions"),
+    Row("exit", "TD exit", "X", "exit:ExitPanel", "From guest to host, still by still"),
     Row("plots", "Bytes in numbers", "", "plots:PlotsPanel", "Histogram and entropy"),
     Row("attacks", "Attacks", "A", "attacks:AttacksPanel", "Play the malicious host"),
     Row("console", "Console", "", "console:ConsolePanel", "Commands and events as text"),

@@ -30,6 +30,7 @@ KEYS: tuple[tuple[str, str, str], ...] = (
     ("V", "panel:vcpu", "vCPU"),
     ("K", "panel:keyids", "KeyIDs"),
     ("F", "panel:machines", "state machines"),
+    ("X", "panel:exit", "TD exit"),
     ("Ctrl+G", "goto", "go to an address"),
     ("Ctrl+F", "find", "find anything"),
     ("Ctrl+K", "find", "find anything"),
