@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -117,14 +118,22 @@ def test_selfcheck_answers_in_words_and_json(capsys):
     assert code == (0 if all(row["ok"] is not False for row in rows.values()) else 1)
 
 
+def heed_interrupts() -> None:
+    """Children of a background job inherit a SIGINT that is ignored; a person's shell gives none."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are a posix affair")
 def test_ctrl_c_ends_quietly_with_130():
     running = subprocess.Popen(
         [sys.executable, "-m", "tdxviz", "attack", "run", "all", "--world", "all", "--seed", "8"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        preexec_fn=heed_interrupts,
     )
-    time.sleep(0.5)
+    assert running.stdout is not None
+    running.stdout.readline()  # it is at work
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=30)
     assert (running.returncode, errors) == (130, b"")

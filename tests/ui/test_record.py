@@ -104,12 +104,18 @@ def test_wrong_settings_are_told_before_anything_is_painted(tmp_path, more: dict
         shot(demo(tmp_path), tmp_path / "out", **more)
 
 
+def heed_interrupts() -> None:
+    """Children of a background job inherit a SIGINT that is ignored; a person's shell gives none."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_no_file_behind(tmp_path, number: int) -> None:
     out = tmp_path / "out" / "film"
     started = subprocess.Popen(
         [sys.executable, "-m", "tdxviz", "record", "host-writes", "-o", str(out)],
         stderr=subprocess.PIPE, env={**os.environ, "QT_QPA_PLATFORM": "offscreen"}, text=True,
+        preexec_fn=heed_interrupts,
     )  # fmt: skip
     part = out.with_name(".film.part")
     until = time.monotonic() + 30
