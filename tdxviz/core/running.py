@@ -53,8 +53,7 @@ def wait(state: State, command: c.HostWait) -> None:
             continue
         actor, left = translation(state, lp).actor, command.steps
         while left > 0 and lp.mode != "host":
-            if lp.pending_interrupt >= 0:
-                leave_for_interrupt(state, lp)
+            if lp.pending_interrupt >= 0 and _physical_interrupt(state, lp):
                 break
             left -= _run_some(state, lp, left, None)
         ran += [actor] if left < command.steps else []
