@@ -7,6 +7,8 @@
         .set    PICTURE,  0x80004000
         .set    BALANCE,  0x80005000
         .set    CELL,     0x80005040
+        .set    TABLE_0,  0x80004800        # in the picture's page and in the balance's
+        .set    TABLE_1,  0x80005800
         .set    DEMAND,   0x8000A000
         .set    STACK,    0x80003000
         .set    PML4,     0x80006000
@@ -135,6 +137,15 @@ cell_v1_again:
 balance_read:
         mov     esi, offset PASSWORD
         mov     rax, [rsi]
+        .globl  lookup
+lookup: mov     edi, offset TABLE_0     # one bit of the password decides which table is used
+        mov     edx, offset TABLE_1
+        bt      rax, r12
+        cmovc   edi, edx
+        mov     edx, [rdi]
+        .globl  looked_up
+looked_up:
+        nop
         .globl  loop_end
 loop_end:
         jmp     loop
