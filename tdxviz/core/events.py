@@ -433,6 +433,8 @@ class IbpbIssued(Event, frozen=True, kw_only=True, tag=True):
     """Indirect branch prediction barrier: the next guest meets no trained branch predictor."""
 
     reason: str
+    entries: int = 0
+    """Predictor entries that went."""
 
 
 class MeasurementExtended(Event, frozen=True, kw_only=True, tag=True):

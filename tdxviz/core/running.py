@@ -67,10 +67,13 @@ def _run_some(state: State, lp: LogicalProcessor, steps: int, until: int | None)
         steps = boundary.before(p, lp, ctx, steps)
         start, stepping = lp.cpu.rip, bool(lp.cpu.rflags & boundary.TF)
         used = execute.run(p, lp, ctx, lp.cpu, steps, until)
+        lp.retired += used
         boundary.after(p, lp, ctx, start, stepping)
     except Boundary as complete:
+        lp.retired += complete.executed + 1
         return complete.executed + 1
     except Architectural as outcome:
+        lp.retired += outcome.executed
         _attend(state, lp, ctx, outcome)
         return outcome.executed + 1
     return used

@@ -6,6 +6,7 @@ the rest is our own arrangement, never visible outside the TD's key.
 Source: tdx-architecture 3.1 and 13; module source tdx_tdvps.h.
 """
 
+from tdxviz.core.arch import cpuid
 from tdxviz.core.arch.msrs import SAVED
 from tdxviz.core.arch.registers import GPR_NAMES, SEGMENT_NAMES
 
@@ -38,7 +39,7 @@ TDCS: Layout = _table(
     "MRTD": (0, 0x200, 48), "MRCONFIGID": (0, 0x240, 48), "MROWNER": (0, 0x280, 48),
     "MROWNERCONFIG": (0, 0x2C0, 48), "RTMR0": (0, 0x300, 48), "RTMR1": (0, 0x340, 48),
     "RTMR2": (0, 0x380, 48), "RTMR3": (0, 0x3C0, 48),
-}  # fmt: skip
+} | _table(1, 0, tuple(cpuid.NAMES.values()), 16)  # fmt: skip
 
 VMCS_STATE = (
     "RIP", "RFLAGS", "CR0", "CR3", "CR4", "EFER", "BITS", "CPL", "GDT_BASE", "GDT_LIMIT", "IDT_BASE",

@@ -4,14 +4,14 @@ What leaves raises Intercept before anything changed; the world decides what bec
 """
 
 from tdxviz.core.faults import GuestFault, Intercept
+from tdxviz.core.guest import control_registers
 from tdxviz.core.guest.context import Context
-from tdxviz.core.guest.decoder import Instruction, Register, name
+from tdxviz.core.guest.decoder import Instruction, Register, name, register_place
 from tdxviz.core.guest.operands import address, read_register, reader, write_register
 from tdxviz.core.guest.table import Build, Op
 
 UD, GP = 6, 13
-PE, PG, WP = 1, 1 << 31, 1 << 16
-LME, LMA = 1 << 8, 1 << 10
+TASK_PRIORITY = 8
 CPL_USER = 3
 
 
@@ -29,8 +29,11 @@ def undefined(ins: Instruction) -> Op:
 
 def intercept(ins: Instruction) -> Op:
     what, length = INTERCEPTED[name(ins)], ins.len
+    privileged = what in PRIVILEGED
 
     def run(x: Context) -> None:
+        if privileged:
+            _privileged(x)
         raise Intercept(what, length)
 
     return run
@@ -41,40 +44,41 @@ def _privileged(x: Context) -> None:
         raise GuestFault(GP, 0)
 
 
+CONTROL = {Register.CR0: 0, Register.CR2: 2, Register.CR3: 3, Register.CR4: 4, Register.CR8: 8}
+
+
 def mov_control(ins: Instruction) -> Op:
-    """MOV to or from CR0, CR2, CR3, CR4."""
-    control = {Register.CR0: "cr0", Register.CR2: "cr2", Register.CR3: "cr3", Register.CR4: "cr4"}
-    if ins.op1_register in control:
-        attribute, put = control[ins.op1_register], write_register(ins.op0_register)
+    """MOV to or from CR0, CR2, CR3, CR4, CR8."""
+    if ins.op1_register in CONTROL:
+        attribute, put = f"cr{CONTROL[ins.op1_register]}", write_register(ins.op0_register)
 
         def read(x: Context) -> None:
             _privileged(x)
             put(x, getattr(x.cpu, attribute))
 
         return read
-    if ins.op0_register not in control:
+    if ins.op0_register not in CONTROL:
         return undefined(ins)
-    attribute, get = control[ins.op0_register], read_register(ins.op1_register)
+    number, get = CONTROL[ins.op0_register], read_register(ins.op1_register)
+    length, after, gpr = ins.len, ins.next_ip, register_place(ins.op1_register)[0]
 
     def write(x: Context) -> None:
         _privileged(x)
-        value = get(x)
-        if attribute == "cr0":
-            _write_cr0(x, value)
-        else:
-            setattr(x.cpu, attribute, value)
-        if attribute != "cr2":
-            x.flush_translations(None, f"MOV to {attribute.upper()}")
+        control_registers.write(x, number, get(x), length, gpr)
+        if number == TASK_PRIORITY:
+            control_registers.after_priority_change(x, after)
 
     return write
 
 
-def _write_cr0(x: Context, value: int) -> None:
-    if value & PG and not value & PE:
-        raise GuestFault(GP, 0)
-    cpu = x.cpu
-    cpu.cr0 = value
-    cpu.efer = cpu.efer | LMA if value & PG and cpu.efer & LME else cpu.efer & ~LMA
+def lmsw(ins: Instruction) -> Op:
+    get, length = reader(ins, 0, 2), ins.len
+
+    def run(x: Context) -> None:
+        _privileged(x)
+        control_registers.lmsw(x, get(x), length)
+
+    return run
 
 
 def _load_table(base: str, limit: str) -> Build:
@@ -125,13 +129,17 @@ INTERCEPTED = {
         what: what
         for what in (
             "CPUID", "HLT", "TDCALL", "SEAMCALL", "SEAMRET", "SEAMOPS", "VMCALL", "RDMSR", "WRMSR",
-            "IN", "OUT", "INVD", "WBINVD", "MONITOR", "MWAIT", "RDPMC", *VMX,
+            "IN", "OUT", "INVD", "WBINVD", "MONITOR", "MWAIT", "RDPMC", "XSETBV", "PCONFIG", "GETSEC",
+            "RSM", "ENCLS", "ENCLV", "ENQCMD", "ENQCMDS", *VMX,
         )
     },
     **{f"INS{s}": "INS" for s in "BWD"},
     **{f"OUTS{s}": "OUTS" for s in "BWD"},
     "WBNOINVD": "WBINVD",
 }  # fmt: skip
+
+PRIVILEGED = {"HLT", "INVD", "WBINVD", "RDMSR", "WRMSR", "XSETBV", "PCONFIG"}
+"""#GP(0) at CPL 3, before anything else is looked at."""
 
 TABLE: dict[str, Build] = {
     **dict.fromkeys(("NOP", "ENDBR64", "ENDBR32", "PAUSE", "LFENCE", "MFENCE", "SFENCE"), nothing),
@@ -140,4 +148,5 @@ TABLE: dict[str, Build] = {
     "LGDT": _load_table("gdt_base", "gdt_limit"),
     "LIDT": _load_table("idt_base", "idt_limit"),
     "INVLPG": invlpg,
+    "LMSW": lmsw,
 }

@@ -35,6 +35,11 @@ class Translation:
     cpu: CpuState
     epoch: int
     walk_sept: bool
+    owned_cr0: int = 0
+    owned_cr4: int = 0
+    """Control-register bits whose change leaves the guest (guest/host masks)."""
+    barred_cr4: int = 0
+    """CR4 bits that this guest may not set."""
 
 
 def load(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, size: int) -> bytes:

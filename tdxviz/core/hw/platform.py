@@ -11,6 +11,7 @@ from tdxviz.core.hw.dram import Dram, Line
 from tdxviz.core.hw.drbg import Drbg
 from tdxviz.core.hw.keyids import KeyTable
 from tdxviz.core.hw.memctl import MemoryController
+from tdxviz.core.hw.predictor import Predictor
 from tdxviz.core.hw.tlb import Tlb
 from tdxviz.core.units import MIB, Hkid, Hpa, World
 
@@ -39,20 +40,30 @@ class LogicalProcessor:
     vm: int = -1
     last_tdvpr: Hpa = 0
     pending_interrupt: int = -1
+    retired: int = 0
+    """Guest instructions completed here since power-on."""
+    predictor: Predictor = field(default_factory=Predictor)
+
+    @property
+    def tsc(self) -> int:
+        """Time-stamp counter: one tick an instruction (a simplification; time is not modelled)."""
+        return self.retired
 
     def copy(self) -> "LogicalProcessor":
         return LogicalProcessor(
             self.id, self.package, self.mode, self.cpu.copy(), self.gprs.copy(), self.xmm.copy(),
-            self.tlb.copy(), self.tdvpr, self.vm, self.last_tdvpr, self.pending_interrupt,
+            self.tlb.copy(), self.tdvpr, self.vm, self.last_tdvpr, self.pending_interrupt, self.retired,
+            self.predictor.copy(),
         )  # fmt: skip
 
     def digest(self, h: "hashlib._Hash") -> None:
         state = (
             self.id, self.mode, self.cpu, self.gprs, self.xmm, self.tdvpr, self.vm,
-            self.last_tdvpr, self.pending_interrupt,
+            self.last_tdvpr, self.pending_interrupt, self.retired,
         )  # fmt: skip
         h.update(repr(state).encode())
         self.tlb.digest(h)
+        self.predictor.digest(h)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ Source: tdx-architecture 8.2, 8.3, 9.1, 9.3, 9.4.
 from dataclasses import dataclass, replace
 
 from tdxviz.core import events as e
-from tdxviz.core.arch import exits
+from tdxviz.core.arch import exits, instructions
 from tdxviz.core.arch import registers as r
 from tdxviz.core.arch import state_table as st
 from tdxviz.core.arch import status as s
@@ -87,6 +87,7 @@ def enter(call: Call) -> None:
         td.tdr_page, vcpu.tdvpr, td.actor, vcpu.index, td.hkid, td.sept_root,
         vps["SHARED_EPTP"] & ~(PAGE - 1), vps["VCPU_EPOCH"], vps["POSTED_INTERRUPT_NOTIFICATION_VECTOR"],
         vps["POSTED_INTERRUPT_DESCRIPTOR_ADDRESS"], bool(vps["PIN_BASED_CONTROLS"] & PROCESS_POSTED),
+        instructions.cr4_barred(tdcs["ATTRIBUTES"], tdcs["XFAM"]),
     )  # fmt: skip
     _vcpu_state(call.p, call.lp, vcpu, "ACTIVE")
     if not vcpu_state.can_be_loaded(lp.cpu):

@@ -110,6 +110,16 @@ def veinfo_get(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     return s.SUCCESS
 
 
+def cpuidve_set(call: Call, td: Td, cpu: CpuState, length: int) -> int:
+    """From now on every CPUID at the chosen privileges is #VE."""
+    wish = cpu.gprs[r.RCX]
+    call.require(not wish & ~3, f"RCX = {wish:#x} has reserved bits set")
+    # ---- all checks passed: nothing below can fail ----
+    vps = entry.running_vcpu(call.p, call.m, call.lp).vps
+    vps["CPUID_SUPERVISOR_VE"], vps["CPUID_USER_VE"] = wish & 1, wish >> 1 & 1
+    return s.SUCCESS
+
+
 def vp_vmcall(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     mask = cpu.gprs[r.RCX]
     without_rbp = bool(td.tdcs["CONFIG_FLAGS"] & entry.NO_RBP_MOD)
@@ -169,6 +179,7 @@ Body = Callable[[Call, Td, CpuState, int], int]
 BODIES: dict[str, Body] = {
     "TDG.VP.INFO": vp_info,
     "TDG.VP.VEINFO.GET": veinfo_get,
+    "TDG.VP.CPUIDVE.SET": cpuidve_set,
     "TDG.VP.VMCALL": vp_vmcall,
     "TDG.MEM.PAGE.ACCEPT": page_accept,
 }

@@ -4,40 +4,22 @@ Source: tdx-architecture 7.5, 9.5, 9.6, 10.1, 11.
 """
 
 from tdxviz.core import events as e
-from tdxviz.core.arch import exits
-from tdxviz.core.arch import registers as r
+from tdxviz.core.arch import exits, instructions
 from tdxviz.core.faults import EptViolation, GuestFault, Inconsistent, Intercept, MachineCheck
 from tdxviz.core.hw import apic
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import Platform
-from tdxviz.core.tdx import entry, guest_leaves
+from tdxviz.core.tdx import entry, guest_control, guest_cpuid, guest_leaves, guest_msr, ve
 from tdxviz.core.tdx.call import quiet
 from tdxviz.core.tdx.module import Module
 from tdxviz.core.tdx.shutdown import guarded
 from tdxviz.core.units import PAGE, split_keyid
 
-UD, DF, GP, VE = 6, 8, 13, 20
+UD, GP = 6, 13
 PENDING_EPT_VIOLATION = 6
 SHARED_BIT = 47
 INTERRUPTION_VALID = 1 << 31
-
-VE_INSTRUCTIONS = {
-    "HLT", "INVD", "VMCALL", "WBINVD", "IN", "OUT", "INS", "OUTS", "RDMSR", "WRMSR", "MWAIT",
-    "MONITOR", "PCONFIG",
-}  # fmt: skip
-GENERAL_PROTECTION = {"RDPMC", "ENQCMD"}
-
-CPUID: dict[int, tuple[int, int, int, int]] = {
-    0x0: (0x21, 0x756E6547, 0x6C65746E, 0x49656E69),
-    0x1: (0x806F8, 0x0001_0800, 0x8000_2201, 0x0F8B_FBFF),
-    0x7: (0, 0, 0, 0),
-    0xD: (0x3, 576, 576, 0),
-    0x21: (0, 0x65746E49, 0x20202020, 0x5844546C),
-    0x8000_0000: (0x8000_0008, 0, 0, 0),
-    0x8000_0001: (0, 0, 0, 0x2C10_0800),
-    0x8000_0008: (0x3030, 0, 0, 0),
-}
-"""EAX EBX ECX EDX that the module answers from the TDCS; leaf 0x21 says "IntelTDX    "."""
+PERFMON = 1 << 63
 
 
 def translation(p: Platform, m: Module, lp: int) -> Translation:
@@ -46,7 +28,8 @@ def translation(p: Platform, m: Module, lp: int) -> Translation:
     return Translation(
         actor=now.actor, vpid=entry.vpid_of(now.hkid), hkid=now.hkid, sept_root=now.sept_root,
         ept_root=now.shared_ept, gpaw_shared_bit=SHARED_BIT, cpu=p.lps[lp].cpu, epoch=now.epoch,
-        walk_sept=True,
+        walk_sept=True, owned_cr0=instructions.CR0_OWNED, owned_cr4=instructions.CR4_OWNED,
+        barred_cr4=now.barred_cr4,
     )  # fmt: skip
 
 
@@ -69,45 +52,32 @@ def _fatal_already(p: Platform, m: Module, lp: int, reason: int, why: str) -> bo
 
 
 def _intercept(p: Platform, m: Module, lp: int, outcome: Intercept) -> GuestFault | None:
-    name = outcome.name
-    if name == "TDCALL":
-        return guest_leaves.tdcall(p, m, lp, outcome.length)
-    if name == "CPUID":
-        return _cpuid(p, m, lp, outcome.length)
-    if name in VE_INSTRUCTIONS:
-        return _virtualisation_exception(p, m, lp, exits.OF_INSTRUCTION[name], name, outcome.length)
-    return GuestFault(GP, 0) if name in GENERAL_PROTECTION else GuestFault(UD)
+    name, length = outcome.name, outcome.length
+    match instructions.BEHAVIOUR.get(name, instructions.UD):
+        case instructions.MODULE:
+            return _module(p, m, lp, outcome)
+        case instructions.VE:
+            info = ve.Information(exits.OF_INSTRUCTION[name], name, length, outcome.qualification)
+            return ve.inject(p, m, lp, info)
+        case instructions.GP:
+            return GuestFault(GP, 0)
+    return GuestFault(UD)
 
 
-def _cpuid(p: Platform, m: Module, lp: int, length: int) -> GuestFault | None:
-    cpu = p.lps[lp].cpu
-    leaf, subleaf = cpu.gprs[r.RAX] & 0xFFFF_FFFF, cpu.gprs[r.RCX] & 0xFFFF_FFFF
-    if leaf not in CPUID and not 0x21 < leaf < 0x4000_0000:
-        return _virtualisation_exception(p, m, lp, exits.CPUID, f"CPUID {leaf:#x}", length)
-    answer = CPUID[leaf if leaf in CPUID else 0x21]
-    for register, value in zip((r.RAX, r.RBX, r.RCX, r.RDX), answer, strict=True):
-        cpu.gprs[register] = value
-    cpu.rip += length
-    actor = m.current[lp].actor
-    p.note(e.CpuidAnswered(lp=lp, actor=actor, leaf=leaf, subleaf=subleaf, by="module"))
-    return None
-
-
-def _virtualisation_exception(
-    p: Platform, m: Module, lp: int, reason: int, why: str, length: int, gpa: int = 0, gla: int = 0,
-    qualification: int = 0,
-) -> GuestFault:  # fmt: skip
-    """Fill the #VE information; #DF if the guest has not read the last one."""
-    with quiet(p):
-        vcpu = entry.running_vcpu(p, m, lp)
-        vps = vcpu.vps
-        if vps["VE_VALID"]:
-            return GuestFault(DF, 0)
-        vps["VE_EXIT_REASON"], vps["VE_LENGTH"] = reason, length
-        vps["VE_GPA"], vps["VE_GLA"], vps["VE_QUALIFICATION"] = gpa, gla, qualification
-        vps["VE_VALID"] = 0xFFFF_FFFF
-        p.note(e.VeInjected(lp=lp, td=vcpu.td.actor, reason=reason, why=why))
-    return GuestFault(VE)
+def _module(p: Platform, m: Module, lp: int, outcome: Intercept) -> GuestFault | None:
+    """Instructions that the module carries out itself, or judges."""
+    length = outcome.length
+    match outcome.name:
+        case "TDCALL":
+            return guest_leaves.tdcall(p, m, lp, length)
+        case "CPUID":
+            return guest_cpuid.execute(p, m, lp, length)
+        case "XSETBV":
+            return guest_control.xsetbv(p, m, lp, length)
+        case "MOV_CR" | "LMSW":
+            return guest_control.touched(p, m, lp, outcome)
+        case name:
+            return guest_msr.execute(p, m, lp, name, length)
 
 
 def guest_ept_violation(p: Platform, m: Module, lp: int, outcome: EptViolation) -> GuestFault | None:
@@ -128,9 +98,8 @@ def _ept_violation(p: Platform, m: Module, lp: int, outcome: EptViolation) -> Gu
     pending = outcome.state in ("PENDING", "PENDING_EXPORTED_DIRTY")
     if (pending and not hidden) or outcome.state == "NOT PRESENT":
         why = f"{outcome.access} of {outcome.gpa:#x}, {outcome.state}"
-        return _virtualisation_exception(
-            p, m, lp, exits.EPT_VIOLATION, why, 0, outcome.gpa, outcome.gla or 0, access
-        )
+        info = ve.Information(exits.EPT_VIOLATION, why, 0, access, outcome.gpa, outcome.gla or 0)
+        return ve.inject(p, m, lp, info)
     if outcome.state == "MISCONFIGURED":
         exit_ = entry.Exit(exits.EPT_MISCONFIGURATION, "the shared EPT is misconfigured", r8=0)
     else:

@@ -3,7 +3,7 @@
 import hashlib
 
 from tdxviz.core import events as e
-from tdxviz.core.arch import sept
+from tdxviz.core.arch import cpuid, sept
 from tdxviz.core.arch import state_table as st
 from tdxviz.core.arch import structures as s
 from tdxviz.core.tdx import td_params
@@ -87,6 +87,8 @@ def init(call: Call) -> None:
         tdcs[name] = value
     for name, data in params.identities.items():
         tdcs.put(name, data)
+    for name, value in cpuid.initial(tdcs["XFAM"], tdcs["TSC_FREQUENCY"]).items():
+        tdcs[name] = value
     tdcs["TD_EPOCH"] = 1
     tdcs["TD_CTLS"] = params.fields["ATTRIBUTES"] >> 28 & 1  # PENDING_VE_DISABLE
     tdcs["OP_STATE"] = st.OP_STATES["INITIALIZED"]

@@ -85,6 +85,8 @@ class Current(NamedTuple):
     descriptor: int = 0
     """Host-physical address of the posted-interrupt descriptor, with its KeyID."""
     posting: bool = False
+    barred_cr4: int = 0
+    """CR4 bits of features that the TD does not have."""
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """TDH.VP.CREATE, ADDCX and INIT: make a vCPU. TDH.VP.ENTER is in ``entry``."""
 
 from tdxviz.core import events as e
+from tdxviz.core.arch import cpuid
 from tdxviz.core.arch import registers as r
 from tdxviz.core.arch import state_table as st
 from tdxviz.core.arch import structures as s
@@ -10,7 +11,6 @@ from tdxviz.core.tdx.call import Call
 from tdxviz.core.tdx.structs import Vcpu
 from tdxviz.core.units import U64
 
-CPUID_1_EAX = 0x000806F8
 GPA_WIDTH = 48
 NO_VECTOR = 0xFFFF
 """No posted-interrupt notification vector was set yet. Source: module source td_vmcs_init.c."""
@@ -75,5 +75,5 @@ def initial(operand: int, index: int) -> CpuState:
     """Flat 32-bit protected mode at the reset vector. Source: tdx-architecture 10.3."""
     cpu = CpuState()
     cpu.gprs[r.RBX], cpu.gprs[r.RCX], cpu.gprs[r.R8] = GPA_WIDTH, operand, operand
-    cpu.gprs[r.RDX], cpu.gprs[r.RSI] = CPUID_1_EAX, index
+    cpu.gprs[r.RDX], cpu.gprs[r.RSI] = cpuid.SIGNATURE, index
     return cpu

@@ -27,6 +27,7 @@ def violation(gpa: int, level: int, state: str, asked: int = 0) -> tuple[int, in
 CASES: dict[Key, Case] = {
     ("TDG.VP.VMCALL", 0): Case({"rcx": 0x10}),
     ("TDG.VP.VEINFO.GET", 0): Case(),
+    ("TDG.VP.CPUIDVE.SET", 0): Case({"rcx": 4}),
     (ACCEPT, 0): Case({"rcx": 2}),
     (ACCEPT, 1): Case({"rcx": 1 << 47}),
     (ACCEPT, 2): Case({"rcx": TD_2M + PAGE}, (large_leaf, accepted), detail=1),
@@ -41,5 +42,6 @@ CASES: dict[Key, Case] = {
 VALID: dict[str, tuple[str, dict[str, int], tuple[kit.Prepare, ...]]] = {
     "TDG.VP.INFO": ("running", {}, ()),
     "TDG.VP.VEINFO.GET": ("running", {}, (kit.vps_field("VE_VALID", 0xFFFF_FFFF),)),
+    "TDG.VP.CPUIDVE.SET": ("running", {"rcx": 3}, ()),
     ACCEPT: ("running", {"rcx": TD_2M | 1}, (large_leaf,)),
 }
