@@ -16,7 +16,7 @@ PAGE = 4096
 SECTIONS = {".text": 0x8000_0000, ".fixed": 0x8000_1000, ".tables": 0x8000_6000, ".reset": 0xFFFF_F000}
 VARIABLES = {
     "password": 0x8000_3540, "picture": 0x8000_4000, "balance": 0x8000_5000, "cell": 0x8000_5040,
-    "demand": 0x8000_A000,
+    "demand": 0x8000_A000, "table_0": 0x8000_4800, "table_1": 0x8000_5800,
 }  # fmt: skip
 PLAIN = {".text": 0x8000_0000, "stack": 0x8000_2000, "secret": 0x8000_3000, "picture": 0x8000_4000,
          "balance": 0x8000_5000}  # fmt: skip

@@ -86,6 +86,8 @@ class VmMap(Command, frozen=True, kw_only=True, tag=True):
     hpa: Hpa
     tables: Hpa
     """First of the host pages that new EPT tables may use; used ones are skipped."""
+    perms: int = 7
+    """Bit 0 read, 1 write, 2 execute; 0 takes the page away."""
 
 
 class VmEnter(Command, frozen=True, kw_only=True, tag=True):
@@ -105,6 +107,12 @@ class VmWrite(Command, frozen=True, kw_only=True, tag=True):
     value: int
 
 
+class VmInvept(Command, frozen=True, kw_only=True, tag=True):
+    """Legacy world: the host drops every translation of a VM on every logical processor."""
+
+    vm: int = 0
+
+
 class HostWait(Command, frozen=True, kw_only=True, tag=True):
     """The host does nothing for a while: guests that are entered go on for up to ``steps``
     instructions, and nobody is entered anew."""
@@ -117,6 +125,14 @@ class HostRead(Command, frozen=True, kw_only=True, tag=True):
 
     hpa: Hpa
     size: int = 64
+    keyid: Hkid = 0
+    lp: int = 1
+
+
+class HostTime(Command, frozen=True, kw_only=True, tag=True):
+    """Host software loads one byte and reads the clock before and after: slow means not cached."""
+
+    hpa: Hpa
     keyid: Hkid = 0
     lp: int = 1
 
@@ -202,7 +218,8 @@ class DumpDimm(Command, frozen=True, kw_only=True, tag=True):
 
 
 AnyCommand = (
-    Seamcall | Proceed | RunGuest | RaiseInterrupt | VmCreate | VmMap | VmEnter | VmWrite | HostWait
+    Seamcall | Proceed | RunGuest | RaiseInterrupt | VmCreate | VmMap | VmEnter | VmWrite | VmInvept | HostWait
+    | HostTime
     | HostRead | HostWrite
     | FlushLine | EvictLine | ReadHostRegisters | DmaMap | DmaRead | DmaWrite | BusCapture
     | BusInject | FlipBit | DumpDimm

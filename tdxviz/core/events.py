@@ -199,6 +199,13 @@ class HostLoaded(Event, frozen=True, kw_only=True, tag=True):
     rule: str
 
 
+class HostTimed(Event, frozen=True, kw_only=True, tag=True):
+    """How long the host's load took, as far as it matters: from memory (slow) or from the cache."""
+
+    hpa: Hpa
+    slow: bool
+
+
 class HostStored(Event, frozen=True, kw_only=True, tag=True):
     hpa: Hpa
     keyid: Hkid
@@ -493,6 +500,8 @@ class VmExited(Event, frozen=True, kw_only=True, tag=True):
     vm: str
     reason: int
     why: str
+    gpa: Gpa = -1
+    """Where an EPT violation happened; -1 for other exits."""
 
 
 class VmConfigured(Event, frozen=True, kw_only=True, tag=True):
@@ -573,7 +582,8 @@ class CpuidAnswered(Event, frozen=True, kw_only=True, tag=True):
 AnyEvent = (
     AccessBegan | TlbHit | TlbMissed | TableRead | TlbFilled | TlbFlushed | CacheHit | CacheMissed
     | LineFetched | LineDecrypted | LinePoisoned | LineFilled | LineEvicted | LineWritten
-    | MemoryLoaded | MemoryStored | InstructionRetired | HostLoaded | HostStored | HostFaulted
+    | MemoryLoaded | MemoryStored | InstructionRetired | HostLoaded | HostTimed | HostStored
+    | HostFaulted
     | HostRegistersRead | DmaMapped | DmaLoaded | DmaStored | IommuFaulted | BusCaptured
     | BusInjected | BitFlipped | DimmDumped | CommandRefused | UcnaLogged | MachineCheckRaised
     | LeafReturned | SeamcallFailed | SeamcallHeld | SystemStateChanged | KeyConfigured | KotChanged

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from tdxviz.core import events as e
-from tdxviz.core import evidence_cpu
+from tdxviz.core import evidence_cpu, evidence_side
 from tdxviz.core.arch.status import name_of
 from tdxviz.core.hw.cpu import RSP
 from tdxviz.core.units import LINE, World
@@ -22,6 +22,14 @@ Position = Literal["software", "device", "physical"]
 
 EXIT_INFORMATION = (0, 1, 2, 8, 9)
 """RAX, RCX, RDX, R8, R9: the registers in which the module reports an asynchronous TD exit."""
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A place in memory: the guest's address, where it lies, and its bytes."""
+
+    gpa: int
+    hpa: int
+    size: int = LINE
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +50,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the guest had there while the attack went on."""
     registers: tuple[int, ...] = ()
     """The guest's general registers when they are the target."""
+    choices: tuple[Choice, ...] = ()
+    """Places of which the guest uses one, by a secret; empty when no access pattern is the target."""
     no_target: str = ""
     """Why the attack has no object in this world; empty if it has one."""
 
@@ -71,6 +81,13 @@ class Evidence:
     """Target offset -> byte the guest loaded there after the tampering."""
     platform_lost: bool = False
     """TDX is over on this machine until it is started anew."""
+    used: list[int] = field(default_factory=list)
+    """Which of the choices the guest used, one after the other."""
+    guessed: list[int] = field(default_factory=list)
+    """What the attacker makes of what it could notice."""
+    primed: set[int] = field(default_factory=set)
+    """Lines whose load the host has timed."""
+    pattern_lost: bool = False
     fetched_foreign: bool = False
     """The guest's next instruction came from bytes that the attacker planted."""
     written_state: dict[str, int] = field(default_factory=dict)
@@ -252,6 +269,8 @@ class Evidence:
             self._at = index
             self.weigh(event)
             evidence_cpu.weigh(event, self)
+            evidence_side.weigh(event, self)
+        evidence_side.conclude(self)
         self.conclude()
         self.causes = sorted(set(self.causes))
 

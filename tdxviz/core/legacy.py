@@ -19,7 +19,7 @@ from tdxviz.core.hw import path
 from tdxviz.core.hw.cpu import GPR_NAMES, RAX, RBX, RCX, RDX
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import LogicalProcessor
-from tdxviz.core.units import PAGE, U64, Hpa
+from tdxviz.core.units import PAGE, U64, Gpa, Hpa
 from tdxviz.core.world import State, Vm
 
 RWX = 7
@@ -32,7 +32,7 @@ CPUID: dict[int, tuple[int, int, int, int]] = {
 }
 """EAX EBX ECX EDX that this host gives its VM; every other leaf is zero (no leaf 0x21: no TDX)."""
 
-VmCommand: TypeAlias = c.VmCreate | c.VmMap | c.VmEnter | c.VmWrite
+VmCommand: TypeAlias = c.VmCreate | c.VmMap | c.VmEnter | c.VmWrite | c.VmInvept
 
 EXIT_REASONS = {"HLT": 12, "IN": 30, "OUT": 30, "RDMSR": 31, "WRMSR": 32, "VMCALL": 18}
 
@@ -49,6 +49,8 @@ def vm_command(state: State, command: VmCommand) -> None:
             state.platform.note(VmConfigured(vm=vm.actor, gpa=0, hpa=command.eptp))
         case c.VmMap():
             _map(state, state.vms[command.vm], command)
+        case c.VmInvept():
+            _invept(state, state.vms[command.vm])
         case c.VmWrite():
             _write(state, state.vms[command.vm], command)
         case c.VmEnter():
@@ -66,6 +68,8 @@ def _objection(state: State, command: VmCommand) -> str:
         return f"there is no VM {command.vm}"
     if isinstance(command, c.VmMap):
         return _bad_page(state, command.hpa) or _bad_page(state, command.tables)
+    if isinstance(command, c.VmInvept):
+        return ""
     if isinstance(command, c.VmWrite):
         if state.vms[command.vm].lp >= 0:
             return f"VM {command.vm} runs; its registers are in the core"
@@ -98,7 +102,7 @@ def _map(state: State, vm: Vm, command: c.VmMap) -> None:
             path.write_physical(p, at, 0, entry.to_bytes(8, "little"))
         table = entry & FRAME
     at = table + (command.gpa >> 12 & 511) * 8
-    path.write_physical(p, at, 0, (command.hpa | RWX).to_bytes(8, "little"))
+    path.write_physical(p, at, 0, (command.hpa | command.perms & RWX).to_bytes(8, "little"))
     p.note(VmConfigured(vm=vm.actor, gpa=command.gpa, hpa=command.hpa))
 
 
@@ -122,6 +126,13 @@ def _tables(state: State, table: Hpa, level: int) -> list[Hpa]:
     return found
 
 
+def _invept(state: State, vm: Vm) -> None:
+    for lp in state.platform.lps:
+        count = lp.tlb.flush(1 + vm.number)
+        if count:
+            state.platform.note(path.flushed(lp.id, 1 + vm.number, count, "INVEPT by the host"))
+
+
 def _write(state: State, vm: Vm, command: c.VmWrite) -> None:
     value = command.value & U64
     if command.register == "RIP":
@@ -137,12 +148,12 @@ def _enter(state: State, vm: Vm, lp: LogicalProcessor) -> None:
     state.platform.note(VmEntered(lp=lp.id, vm=vm.actor))
 
 
-def vm_exit(state: State, lp: LogicalProcessor, reason: int, why: str) -> None:
+def vm_exit(state: State, lp: LogicalProcessor, reason: int, why: str, gpa: Gpa = -1) -> None:
     """The CPU saves RIP and RSP into the host's VMCS; every other register simply stays."""
     vm = state.vms[lp.vm]
     lp.gprs, lp.xmm = vm.cpu.gprs.copy(), vm.cpu.xmm.copy()
     lp.mode, lp.vm, vm.lp = "host", -1, -1
-    state.platform.note(VmExited(lp=lp.id, vm=vm.actor, reason=reason, why=why))
+    state.platform.note(VmExited(lp=lp.id, vm=vm.actor, reason=reason, why=why, gpa=gpa))
 
 
 def translation(state: State, lp: LogicalProcessor) -> Translation:
@@ -157,7 +168,7 @@ def settle(state: State, lp: LogicalProcessor, outcome: Architectural) -> GuestF
     """What an ordinary hypervisor and CPU make of a guest's outcome."""
     match outcome:
         case EptViolation():
-            vm_exit(state, lp, 48, f"EPT violation at {outcome.gpa:#x}")
+            vm_exit(state, lp, 48, f"EPT violation at {outcome.gpa:#x}", outcome.gpa)
         case MachineCheck():
             vm_exit(state, lp, 0, "machine check")
         case Intercept() if outcome.name == "CPUID":

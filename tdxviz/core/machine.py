@@ -111,9 +111,9 @@ class Machine:
                 running.raise_interrupt(self.state, command)
             case c.HostWait():
                 running.wait(self.state, command)
-            case c.VmCreate() | c.VmMap() | c.VmEnter() | c.VmWrite():
+            case c.VmCreate() | c.VmMap() | c.VmEnter() | c.VmWrite() | c.VmInvept():
                 legacy.vm_command(self.state, command)
-            case c.HostRead() | c.HostWrite() | c.FlushLine() | c.EvictLine():
+            case c.HostRead() | c.HostTime() | c.HostWrite() | c.FlushLine() | c.EvictLine():
                 io.host_command(p, command)
             case c.DmaMap() | c.DmaRead() | c.DmaWrite():
                 io.device_command(p, command)

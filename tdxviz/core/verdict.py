@@ -112,6 +112,7 @@ def _outcome(case: Case, found: ev.Evidence) -> OutcomeClass:
             ("confidentiality", found.leaked),
             ("integrity", found.integrity == "lost"),
             ("freshness", found.freshness == "lost"),
+            ("access pattern", found.pattern_lost),
         )
         if gone
     ]
@@ -129,6 +130,8 @@ def _outcome(case: Case, found: ev.Evidence) -> OutcomeClass:
 def _sentence(case: Case, found: ev.Evidence, outcome: OutcomeClass) -> str:
     if case.no_target:
         return case.no_target
+    if found.pattern_lost and not found.leaked:
+        return "The attacker knows which of its places the guest used, and so a bit of its secret; it read no byte."
     if found.leaked:
         return f"The attacker now holds {found.leak_words}."
     if found.integrity == "lost" or found.freshness == "lost":

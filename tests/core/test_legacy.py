@@ -169,3 +169,17 @@ def test_the_host_writes_the_registers_of_a_vm_that_is_out():
     assert (machine.vms[0].cpu.rip, machine.vms[0].cpu.gprs[3]) == (0x5010, 7)
     (unknown,) = machine.do(c.VmWrite(register="RIPP", value=0))
     assert "'RIPP'" in unknown.reason
+
+
+def test_a_page_can_be_taken_away_and_given_back():
+    machine = vm(b"\x90" * 8)
+    run(machine)
+    machine.do(c.VmMap(gpa=GPA, hpa=RAM, tables=TABLES, perms=0))
+    assert not [n for n in run(machine) if isinstance(n, e.VmExited)]  # the TLB still knows the page
+    (flushed,) = machine.do(c.VmInvept())
+    assert isinstance(flushed, e.TlbFlushed) and flushed.count == 1
+    (left,) = [n for n in run(machine) if isinstance(n, e.VmExited)]
+    assert (left.reason, left.gpa) == (48, GPA + 2)
+    machine.do(c.VmMap(gpa=GPA, hpa=RAM, tables=TABLES))
+    machine.do(c.VmEnter())
+    assert any(isinstance(n, e.InstructionRetired) for n in run(machine))

@@ -20,6 +20,8 @@ IDS = (
     "host-code-injection",
     "overwrite-tdvps",
     "never-schedule",
+    "sept-page-trace",
+    "llc-prime-probe",
 )
 
 

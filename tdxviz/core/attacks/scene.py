@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from tdxviz.core.commands import Command, EvictLine
 from tdxviz.core.events import Event
-from tdxviz.core.evidence import Case, Position
+from tdxviz.core.evidence import Case, Choice, Position
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.host import layout
 from tdxviz.core.host.run import resume
@@ -35,6 +35,7 @@ class Scene:
     earlier: bytes = b""
     secrets: tuple[bytes, ...] = ()
     registers: tuple[int, ...] = ()
+    choices: tuple[Choice, ...] = ()
     no_target: str = ""
     lp: int = field(default=0)
 
@@ -89,6 +90,11 @@ class Scene:
         """Keep what the guest has at ``hpa`` now as the older value."""
         self.earlier = self._guest_bytes(hpa, size)
 
+    def choose(self, *symbols: str) -> tuple[Choice, ...]:
+        """Name the places of which the guest uses one, by a secret."""
+        self.choices = tuple(Choice(self.label(name), self.at(name)) for name in symbols)
+        return self.choices
+
     def target_registers(self) -> None:
         self.registers = vcpu(self.machine).gprs
 
@@ -122,5 +128,6 @@ class Attack:
             earlier=scene.earlier,
             secrets=scene.secrets,
             registers=scene.registers,
+            choices=scene.choices,
             no_target=scene.no_target,
         )

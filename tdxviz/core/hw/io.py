@@ -38,7 +38,9 @@ def _keyid_fault(p: Platform, lp: int, hpa: Hpa, keyid: Hkid) -> bool:
     return True
 
 
-def host_command(p: Platform, command: c.HostRead | c.HostWrite | c.FlushLine | c.EvictLine) -> None:
+def host_command(
+    p: Platform, command: c.HostRead | c.HostTime | c.HostWrite | c.FlushLine | c.EvictLine
+) -> None:
     """Carry out what host software does, and note what came of it."""
     size = {c.HostRead: lambda: command.size, c.HostWrite: lambda: len(command.data)}  # type: ignore[union-attr]  # because the key is the type
     reason = _outside(p, command.hpa, size.get(type(command), lambda: 1)())
@@ -50,6 +52,8 @@ def host_command(p: Platform, command: c.HostRead | c.HostWrite | c.FlushLine | 
     match command:
         case c.HostRead():
             _host_read(p, command)
+        case c.HostTime():
+            _host_time(p, command)
         case c.HostWrite():
             _host_write(p, command)
         case c.FlushLine():
@@ -57,6 +61,19 @@ def host_command(p: Platform, command: c.HostRead | c.HostWrite | c.FlushLine | 
                 path.evict(p, line_of(command.hpa), command.keyid, "CLFLUSH by the host")
         case c.EvictLine():
             path.evict(p, line_of(command.hpa), command.keyid, "cache pressure")
+
+
+def _host_time(p: Platform, command: c.HostTime) -> None:
+    """The value does not matter; whether the line had to come from memory does."""
+    if _keyid_fault(p, command.lp, command.hpa, command.keyid):
+        return
+    slow = p.cache.lookup(line_of(command.hpa), command.keyid) is None
+    try:
+        path.read_physical(p, command.hpa, command.keyid, 1)
+    except MachineCheck as poison:
+        _host_machine_check(p, command.lp, poison)
+        return
+    p.note(e.HostTimed(lp=command.lp, hpa=command.hpa, slow=slow))
 
 
 def _host_read(p: Platform, command: c.HostRead) -> None:

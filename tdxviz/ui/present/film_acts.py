@@ -177,3 +177,12 @@ def _(event: e.TimePassed, cutter: Cutter) -> bool:
     who = ", ".join(event.ran) or "No guest"
     cutter.still("act", "wait", f"{who} ran meanwhile.", host_core(event.lp))
     return True
+
+
+@_take.register
+def _(event: e.HostTimed, cutter: Cutter) -> bool:
+    cutter.begin("host", "host", f"Host software times a load at {spaced(event.hpa)}")
+    cutter.aim(event.hpa, 0)
+    words = "Slow: the line was not in the cache." if event.slow else "Fast: the line was in the cache."
+    cutter.still("deliver", "time", words, host_core(event.lp))
+    return True

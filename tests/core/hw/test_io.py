@@ -273,3 +273,14 @@ def test_a_dump_shows_the_chips_and_leaves_a_dead_machine(world):
     assert m.platform.cache.lines == {}
     assert m.platform.memctl.probe(AT + 2 * LINE).data == chips[128:]  # ciphertext stays without its key
     assert all(lp.mode == "host" for lp in m.platform.lps)
+
+
+def test_timing_tells_whether_a_line_was_cached_and_nothing_else():
+    machine = Machine("ci")
+    first = machine.do(c.HostTime(hpa=0x20_0000))[-1]
+    again = machine.do(c.HostTime(hpa=0x20_0010))[-1]
+    assert (first.slow, again.slow) == (True, False)
+    (fault,) = machine.do(c.HostTime(hpa=0x20_0000, keyid=0x21))
+    assert isinstance(fault, e.HostFaulted)
+    (refused,) = machine.do(c.HostTime(hpa=1 << 50))
+    assert isinstance(refused, e.CommandRefused)
