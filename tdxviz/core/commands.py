@@ -139,13 +139,15 @@ class HostTime(Command, frozen=True, kw_only=True, tag=True):
 
 class HostWrite(Command, frozen=True, kw_only=True, tag=True):
     """A store by host software. ``full-line`` is MOVDIR64B-like, ``ordinary`` goes through the
-    cache, ``partial`` reaches memory with fewer than 64 bytes."""
+    cache, ``partial`` reaches memory with fewer than 64 bytes. Without ``trace`` the store alone is
+    noted, not what it did to each line."""
 
     hpa: Hpa
     data: bytes
     keyid: Hkid = 0
     how: Literal["ordinary", "full-line", "partial"] = "ordinary"
     lp: int = 1
+    trace: bool = True
 
 
 class FlushLine(Command, frozen=True, kw_only=True, tag=True):

@@ -9,17 +9,22 @@ from typing import assert_never
 from tdxviz.core import commands as c
 from tdxviz.core import legacy, running
 from tdxviz.core.events import CommandRefused, Event, SeamcallFailed
+from tdxviz.core.faults import TdxvizError
 from tdxviz.core.hw import io
-from tdxviz.core.hw.platform import Platform
+from tdxviz.core.hw.platform import SIZE, Platform
 from tdxviz.core.tdx import dispatch
-from tdxviz.core.tdx.module import Module
-from tdxviz.core.units import U64, World
+from tdxviz.core.tdx.module import Module, PlatformConfig
+from tdxviz.core.units import GIB, U64, World
 from tdxviz.core.world import State, Vm
 
 SEAMCALL_REGISTERS = (
     "rax", "rcx", "rdx", "rbx", "rbp", "rsi", "rdi",
     "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
 )  # fmt: skip
+
+
+MOST = 64 * GIB
+"""Largest memory of a machine."""
 
 
 class Frozen(Exception):
@@ -33,11 +38,18 @@ class Machine:
     ``tdxviz.core.observe`` and ``tdxviz.core.peek`` answer questions without disturbing anything.
     """
 
-    def __init__(self, world: World = "ci", seed: int = 7) -> None:
+    def __init__(self, world: World = "ci", seed: int = 7, size: int = SIZE) -> None:
+        """``size``: bytes of memory, SIZE or whole GiB; sparse, so a larger one costs nothing.
+
+        Raises:
+            TdxvizError: another size.
+        """
+        if size != SIZE and (size < GIB or size % GIB or size > MOST):
+            raise TdxvizError(f"a machine has {SIZE:#x} bytes of memory, or whole GiB up to {MOST:#x}")
         self.world: World = world
         self.seed = seed
-        module = None if world == "legacy" else Module()
-        self.state = State(world, Platform.fresh(world, seed), module)
+        module = None if world == "legacy" else Module(config=PlatformConfig(cmrs=((0, size),)))
+        self.state = State(world, Platform.fresh(world, seed, size), module)
         self.frozen = False
         self._news: list[Event] = []
         self._limit = -1

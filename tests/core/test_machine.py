@@ -4,6 +4,7 @@ import pytest
 
 from tdxviz.core import commands as c
 from tdxviz.core import events as e
+from tdxviz.core.faults import TdxvizError
 from tdxviz.core.host import layout
 from tdxviz.core.machine import Machine
 
@@ -149,3 +150,18 @@ def test_every_event_of_every_story_survives_json(ready):
                 assert codec.decode_command(codec.encode(command)) == command
                 for event in machine.do(command):
                     assert codec.decode_event(codec.encode(event)) == event
+
+
+@pytest.mark.parametrize("size", [0, 1 << 20, (1 << 30) + 4096, 1 << 50, -(1 << 30)])
+def test_a_size_that_no_machine_has_is_refused_in_words(size):
+    with pytest.raises(TdxvizError, match="whole GiB"):
+        Machine("ci", size=size)
+
+
+def test_a_larger_machine_reaches_further_and_is_another_machine():
+    small, large = Machine("li"), Machine("li", size=2 << 30)
+    assert small.fingerprint() != large.fingerprint()
+    write = c.HostWrite(hpa=(2 << 30) - 64, data=bytes(range(64)), how="full-line")
+    assert isinstance(small.do(write)[0], e.CommandRefused)
+    assert isinstance(large.do(write)[-1], e.HostStored)
+    assert large.copy().fingerprint() == large.fingerprint()

@@ -9,8 +9,8 @@ from tdxviz.core.commands import HostWrite
 from tdxviz.core.guest.programs import Program
 from tdxviz.core.host import layout
 from tdxviz.core.host.seam import Recipe, seamcall
-from tdxviz.core.hw.platform import PACKAGE_OF_LP
-from tdxviz.core.units import PAGE, Gpa, Hpa
+from tdxviz.core.hw.platform import PACKAGE_OF_LP, SIZE
+from tdxviz.core.units import GIB, PAGE, Gpa, Hpa
 
 SEPT_VE_DISABLE = 1 << 28
 EPTP_WB_4_LEVELS = 0x1E
@@ -19,26 +19,32 @@ FIRST_LP_OF_PACKAGE = tuple(PACKAGE_OF_LP.index(n) for n in sorted(set(PACKAGE_O
 CALLS_PER_GIB = 256
 
 
-def bring_up() -> Recipe:
-    """From power-on to SYS_READY with all PAMTs initialised."""
+def bring_up(size: int = SIZE) -> Recipe:
+    """From power-on to SYS_READY with all PAMTs of ``size`` bytes of memory initialised."""
+    plans = layout.tdmrs(size)
     yield from seamcall("TDH.SYS.INIT")
     for lp in range(len(PACKAGE_OF_LP)):
         yield from seamcall("TDH.SYS.LP.INIT", lp=lp)
-    yield HostWrite(hpa=layout.TDMR_INFO, data=_tdmr_info(), how="full-line", lp=0)
-    pointers = struct.pack("<Q", layout.TDMR_INFO).ljust(512, b"\x00")
+    places = [layout.TDMR_INFO + n * 512 for n in range(len(plans))]
+    for at, plan in zip(places, plans, strict=True):
+        yield HostWrite(hpa=at, data=_tdmr_info(plan), how="full-line", lp=0)
+    pointers = struct.pack(f"<{len(places)}Q", *places).ljust(512, b"\x00")
     yield HostWrite(hpa=layout.TDMR_LIST, data=pointers, how="full-line", lp=0)
-    yield from seamcall("TDH.SYS.CONFIG", rcx=layout.TDMR_LIST, rdx=1, r8=layout.GLOBAL_HKID)
+    yield from seamcall(
+        "TDH.SYS.CONFIG", rcx=layout.TDMR_LIST, rdx=len(plans), r8=layout.GLOBAL_HKID
+    )  # fmt: skip
     for lp in FIRST_LP_OF_PACKAGE:
         yield from seamcall("TDH.SYS.KEY.CONFIG", lp=lp)
-    for _ in range(CALLS_PER_GIB):
-        yield from seamcall("TDH.SYS.TDMR.INIT", rcx=0)
+    for plan in plans:
+        for _ in range(CALLS_PER_GIB * (plan.size // GIB)):
+            yield from seamcall("TDH.SYS.TDMR.INIT", rcx=plan.base)
 
 
-def _tdmr_info() -> bytes:
-    words = [0, layout.TDMR_SIZE]
-    for base, size in layout.PAMTS:
+def _tdmr_info(plan: layout.TdmrPlan = layout.SCENARIO_TDMR) -> bytes:
+    words = [plan.base, plan.size]
+    for base, size in plan.pamts:
         words += [base, size]
-    words += layout.RESERVED
+    words += plan.reserved
     return struct.pack(f"<{len(words)}Q", *words).ljust(512, b"\x00")
 
 
@@ -89,13 +95,19 @@ def add_page(gpa: Gpa, hpa: Hpa, content: bytes, source: Hpa) -> Recipe:
         yield from seamcall("TDH.MR.EXTEND", rcx=at, rdx=layout.TDR)
 
 
-def build_td(program: Program, *, vcpus: int = 1) -> Recipe:
-    """A runnable TD that holds a guest program. vCPU n is associated with logical processor n."""
+def fill_td(program: Program, more: tuple[Gpa, ...] = (), *, vcpus: int = 1) -> Recipe:
+    """A TD that holds a guest program and is not finished; vCPU n is associated with logical
+    processor n. ``more``: GPAs that get Secure EPT tables beside the program's."""
     yield from create_td(vcpus=vcpus)
     for number in range(vcpus):
         yield from create_vcpu(number, lp=number)
-    yield from sept_tables(list(program.pages))
+    yield from sept_tables([*program.pages, *more])
     for n, (gpa, content) in enumerate(sorted(program.pages.items())):
         source = layout.SOURCE_PAGES + n * PAGE
         yield from add_page(gpa, layout.hpa_of(gpa), content, source)
+
+
+def build_td(program: Program, *, vcpus: int = 1) -> Recipe:
+    """A runnable TD that holds a guest program. vCPU n is associated with logical processor n."""
+    yield from fill_td(program, vcpus=vcpus)
     yield from seamcall("TDH.MR.FINALIZE", rcx=layout.TDR)

@@ -1,7 +1,10 @@
 """Where the vault scenario keeps things. The same host-physical addresses in every world."""
 
+from typing import NamedTuple
+
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.guest import programs
+from tdxviz.core.hw.platform import SEAM_RANGE
 from tdxviz.core.nearest import did_you_mean
 from tdxviz.core.units import GIB, MIB, PAGE, Gla, Gpa, Hpa
 
@@ -39,6 +42,37 @@ PAMT_2M: Hpa = 0x0E40_0000
 PAMT_1G: Hpa = 0x0E40_2000
 PAMTS = ((PAMT_1G, PAGE), (PAMT_2M, 2 * PAGE), (PAMT_4K, 4 * MIB))
 RESERVED = (0x0E00_0000, GIB - 0x0E00_0000)
+"""(offset, size): from here on the TDMR gives nothing to TDs; PAMT arrays and the SEAM range lie here."""
+PAMT_ENTRY = 16
+MORE_PRIVATE: Hpa = GIB + 64 * MIB
+"""On a machine of more than 1 GiB: pages from here on that no scenario uses."""
+
+
+class TdmrPlan(NamedTuple):
+    base: Hpa
+    size: int
+    pamts: tuple[tuple[Hpa, int], ...]
+    """The 1G, 2M and 4K arrays: (first byte, size)."""
+    reserved: tuple[int, int]
+    """(offset, size)."""
+
+
+SCENARIO_TDMR = TdmrPlan(0, TDMR_SIZE, PAMTS, RESERVED)
+
+
+def tdmrs(size: int) -> tuple[TdmrPlan, ...]:
+    """The TDMRs that an honest host describes to the module, for so much memory: the scenario's one
+    for the first GiB, and one for all the rest, whose PAMT lies at its beginning."""
+    reserved = RESERVED if size < GIB else (RESERVED[0], SEAM_RANGE[1] - RESERVED[0])
+    first = SCENARIO_TDMR._replace(reserved=reserved)
+    if size <= GIB:
+        return (first,)
+    rest, at, arrays = size - GIB, GIB, []
+    for unit in (GIB, 2 * MIB, PAGE):
+        length = -(-rest // unit * PAMT_ENTRY // PAGE) * PAGE
+        arrays.append((at, length))
+        at += length
+    return first, TdmrPlan(GIB, rest, tuple(arrays), (0, at - GIB))
 
 
 def tdvpr(number: int) -> Hpa:

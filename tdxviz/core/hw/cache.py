@@ -6,7 +6,9 @@ One memory line under two KeyIDs is two entries; nothing keeps them coherent (ru
 import hashlib
 from typing import NamedTuple
 
-from tdxviz.core.units import LINE, Hkid, Hpa, split_keyid, with_keyid
+import msgspec
+
+from tdxviz.core.units import LINE, PAGE, Hkid, Hpa, split_keyid, with_keyid
 
 SETS = 256
 WAYS = 8
@@ -14,7 +16,7 @@ SUB_BLOCKS = 4
 """IA32_WBNOINVDP writes back the sets of one sub-block at a time."""
 
 
-class CacheLine(NamedTuple):
+class CacheLine(msgspec.Struct, frozen=True, gc=False):
     data: bytes
     dirty: bool
     package: int = 0
@@ -34,7 +36,7 @@ class Cache:
         self.lines: dict[int, CacheLine] = {}
         self.package = 0
         """The package that acts now; set anew by every command, no state."""
-        self._sets: dict[int, list[int]] = {}
+        self._sets: dict[int, tuple[int, ...]] = {}
         """Set number -> tags, least recently filled first."""
 
     def lookup(self, hpa: Hpa, keyid: Hkid) -> CacheLine | None:
@@ -43,17 +45,40 @@ class Cache:
     def fill(self, hpa: Hpa, keyid: Hkid, data: bytes) -> tuple[int, int, Evicted | None]:
         """Take a clean line. Returns set, way, and the line that had to go."""
         tag, number = with_keyid(hpa, keyid), hpa // LINE % SETS
-        ways = self._sets.get(number, [])
+        ways = self._sets.get(number, ())
         evicted: Evicted | None = None
         if tag not in ways:
             if len(ways) >= WAYS:
                 old = ways[0]
                 evicted = Evicted(*split_keyid(old), self.lines.pop(old))
                 ways = ways[1:]
-            ways = [*ways, tag]
-            self._sets[number] = ways
+            self._sets[number] = ways = (*ways, tag)
         self.lines[tag] = CacheLine(data, False)
         return number, ways.index(tag), evicted
+
+    def fill_page(self, hpa: Hpa, keyid: Hkid, data: bytes, found: list[bytes]) -> Evicted | None:
+        """Go on reading a page of which ``found`` holds the first lines: what is present as it is,
+        the rest filled from ``data``. Stops early when a dirty line had to go, and returns it."""
+        lines, sets = self.lines, self._sets
+        first = with_keyid(hpa, keyid)
+        for offset in range(len(found) * LINE, PAGE, LINE):
+            tag = first + offset
+            line = lines.get(tag)
+            if line is not None:
+                found.append(line.data)
+                continue
+            piece = data[offset : offset + LINE]
+            found.append(piece)
+            number = tag // LINE % SETS
+            ways = sets.get(number)
+            if ways is None or len(ways) < WAYS:
+                sets[number] = (tag,) if ways is None else (*ways, tag)
+                lines[tag] = CacheLine(piece, False)
+                continue
+            evicted = self.fill(hpa + offset, keyid, piece)[2]
+            if evicted is not None and evicted.line.dirty:
+                return evicted
+        return None
 
     def write(self, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
         """Replace the content of a line that is present; memory does not change yet."""
@@ -68,7 +93,7 @@ class Cache:
                 line = self.lines[tag]
                 if line.dirty and line.package == package:
                     found.append(Evicted(*split_keyid(tag), line))
-                    self.lines[tag] = line._replace(dirty=False)
+                    self.lines[tag] = CacheLine(line.data, False, line.package)
         return found
 
     def drop(self, hpa: Hpa, keyid: Hkid) -> CacheLine | None:
@@ -76,8 +101,26 @@ class Cache:
         tag, number = with_keyid(hpa, keyid), hpa // LINE % SETS
         line = self.lines.pop(tag, None)
         if line is not None:
-            self._sets[number] = [t for t in self._sets[number] if t != tag]
+            self._forget(number, tag)
         return line
+
+    def drop_page(self, hpa: Hpa, keyid: Hkid) -> None:
+        """Forget all lines of a 4 KiB page without write-back."""
+        first, pop, sets = with_keyid(hpa, keyid), self.lines.pop, self._sets
+        for tag in range(first, first + PAGE, LINE):
+            if pop(tag, None) is not None:
+                number = tag // LINE % SETS
+                if len(sets[number]) == 1:
+                    del sets[number]
+                else:
+                    self._forget(number, tag)
+
+    def _forget(self, number: int, tag: int) -> None:
+        ways = self._sets[number]
+        if len(ways) == 1:
+            del self._sets[number]
+        else:
+            self._sets[number] = tuple([t for t in ways if t != tag])
 
     def clear(self) -> None:
         self.lines.clear()

@@ -108,8 +108,7 @@ def _host_write(p: Platform, command: c.HostWrite) -> None:
         return
     try:
         if command.how == "full-line":
-            for n in range(0, len(data), LINE):
-                path.write_line_direct(p, hpa + n, keyid, data[n : n + LINE])
+            _full_lines(p, hpa, keyid, data)
         elif command.how == "partial":
             _partial_write(p, hpa, keyid, data)
         else:
@@ -118,6 +117,16 @@ def _host_write(p: Platform, command: c.HostWrite) -> None:
         _host_machine_check(p, lp, poison)
         return
     p.note(e.HostStored(lp=lp, hpa=hpa, keyid=keyid, data=data, how=command.how))
+
+
+def _full_lines(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
+    """MOVDIR64B line after line."""
+    done = 0
+    while done < len(data):
+        at, step = hpa + done, PAGE if (hpa + done) % PAGE == 0 and len(data) - done >= PAGE else LINE
+        write = path.write_page_direct if step == PAGE else path.write_line_direct
+        write(p, at, keyid, data[done : done + step])
+        done += step
 
 
 def _partial_write(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes, *, by_core: bool = True) -> None:

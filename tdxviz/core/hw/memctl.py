@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgspec
+
 from tdxviz.core import events as e
-from tdxviz.core.hw.dram import Dram, Line
+from tdxviz.core.hw.dram import LINES, Dram, Line
 from tdxviz.core.hw.keyids import KeyTable
 from tdxviz.core.hw.mee import Key, line_mac
 from tdxviz.core.units import LINE, MAX_SHARED_KEYID, Hkid, Hpa, World, is_private
@@ -18,7 +20,7 @@ MOST_INSPECTED = 50_000
 """Inspected lines that are remembered; old ones go all at once."""
 
 
-class ReadResult(NamedTuple):
+class ReadResult(msgspec.Struct, frozen=True, gc=False):
     """What a read gets. ``rule`` says why; ``mac_expected`` is -1 where no MAC is checked."""
 
     data: bytes
@@ -33,6 +35,51 @@ class Inspected(NamedTuple):
     line: Line | None
     key: Key | None
     result: ReadResult
+
+
+class SealedPage:
+    """A page written whole under one key, kept as what was written. Ciphertext and MACs follow from
+    it, so they are computed when somebody looks; nothing can tell it from its 64 lines."""
+
+    __slots__ = ("_made", "hpa", "key", "mac_key", "owner", "plain")
+
+    def __init__(self, hpa: Hpa, key: Key | None, plain: bytes, owner: bool, mac_key: bytes) -> None:
+        """``mac_key`` is empty where lines have no MAC."""
+        self.hpa, self.key, self.plain, self.owner, self.mac_key = hpa, key, plain, owner, mac_key
+        self._made: dict[int, Line] | None = None
+
+    def line(self, number: int) -> Line:
+        if self._made is None:
+            self._made = {}
+        line = self._made.get(number)
+        if line is None:
+            at = number * LINE
+            line = self._made[number] = seal(
+                self.hpa + at, self.key, self.plain[at : at + LINE], self.owner, self.mac_key
+            )
+        return line
+
+    def lines(self) -> list[Line]:
+        owner, mac_key = self.owner, self.mac_key
+        if self.key is None:
+            cipher, tweaks = self.plain, b""
+        else:
+            cipher, tweaks = self.key.encrypt_page(self.hpa, self.plain)
+        lines = []
+        for n in range(LINES):
+            data = cipher[n * LINE : n * LINE + LINE]
+            mac = line_mac(mac_key, data, tweaks[n * 16 : n * 16 + 16], owner) if mac_key else 0
+            lines.append(Line(data, mac, owner, False))
+        return lines
+
+
+def seal(hpa: Hpa, key: Key | None, plain: bytes, owner: bool, mac_key: bytes) -> Line:
+    """One line as it goes to memory."""
+    if key is None:
+        return Line(plain, 0, owner, False)
+    tweak = key.encrypted_tweak(hpa)
+    cipher = key.encrypt(tweak, plain)
+    return Line(cipher, line_mac(mac_key, cipher, tweak, owner) if mac_key else 0, owner, False)
 
 
 @dataclass(slots=True)
@@ -107,7 +154,7 @@ class MemoryController:
                 return ReadResult(ZEROS, False, "owned-zeros")
             if key is None:
                 return ReadResult(data, False, "plain")
-            return ReadResult(key.decrypt(key.encrypted_tweak(hpa), data), False, "decrypted")
+            return ReadResult(key.open_line(key.encrypted_tweak(hpa), data), False, "decrypted")
         if key is None:  # SEAM never uses an HKID before its key is configured
             return ReadResult(ZEROS, True, "owner-mismatch")
         tweak = key.encrypted_tweak(hpa)
@@ -116,7 +163,7 @@ class MemoryController:
             return ReadResult(ZEROS, True, "owner-mismatch", expected)
         if expected != mac and world == "ci":
             return ReadResult(ZEROS, True, "mac-mismatch", expected)
-        return ReadResult(key.decrypt(tweak, data), False, "decrypted", expected)
+        return ReadResult(key.open_line(tweak, data), False, "decrypted", expected)
 
     def _poisoned(self, line: Line, hpa: Hpa, keyid: Hkid, result: ReadResult) -> None:
         fresh = not line.poison
@@ -140,15 +187,27 @@ class MemoryController:
             self.note(e.LineWritten(hpa=hpa, keyid=keyid, cipher=line.data, owner=line.owner, mac=line.mac))
 
     def _seal(self, hpa: Hpa, keyid: Hkid, data: bytes) -> Line:
+        key, owner, mac_key = self._way(keyid)
+        return seal(hpa, key, data, owner, mac_key)
+
+    def _way(self, keyid: Hkid) -> tuple[Key | None, bool, bytes]:
+        """How a write with this KeyID is sealed: key, owner bit, MAC key (empty: no MAC)."""
         key = self.keys.key(keyid)
-        if key is None:
-            return Line(data, 0, False, False)
-        tweak = key.encrypted_tweak(hpa)
-        cipher = key.encrypt(tweak, data)
-        if not is_private(keyid):
-            return Line(cipher, 0, False, False)
-        mac = line_mac(self.mac_key, cipher, tweak, True) if self.world == "ci" else 0
-        return Line(cipher, mac, True, False)
+        owner = key is not None and is_private(keyid)
+        return key, owner, self.mac_key if owner and self.world == "ci" else b""
+
+    def write_page(self, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
+        """What 64 times ``write_line`` does; for writers whom nobody watches line by line."""
+        key, owner, mac_key = self._way(keyid)
+        self.dram.put_page(hpa, SealedPage(hpa, key, data, owner, mac_key))
+
+    def whole_page(self, hpa: Hpa, keyid: Hkid) -> bytes | None:
+        """What reads of all 64 lines would deliver, if the page was written whole and is read the
+        way it was written; None: read line by line."""
+        page = self.dram.whole(hpa)
+        if not isinstance(page, SealedPage) or page.key is not self.keys.key(keyid):
+            return None
+        return page.plain if page.owner == is_private(keyid) else None
 
     def poison(self, hpa: Hpa, keyid: Hkid) -> None:
         """A partial write to a TD-owned line on parts with the erratum: silent poison."""

@@ -248,19 +248,22 @@ def cached_line(p: Platform, hpa: Hpa, keyid: Hkid) -> bytes:
     result = p.memctl.read_line(hpa, keyid)
     if result.poison:
         raise MachineCheck(hpa, keyid)
-    where, way, evicted = p.cache.fill(hpa, keyid, result.data)
+    _fill(p, hpa, keyid, result.data)
+    return result.data
+
+
+def _fill(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
+    """Into the cache; what has to go for it is written back if dirty."""
+    where, way, evicted = p.cache.fill(hpa, keyid, data)
     if p.trace:
         p.note(e.LineFilled(hpa=hpa, keyid=keyid, set=where, way=way))
-    if evicted is not None:
-        if p.trace:
-            p.note(
-                e.LineEvicted(
-                    hpa=evicted.hpa, keyid=evicted.keyid, dirty=evicted.line.dirty, reason="capacity"
-                )
-            )
-        if evicted.line.dirty:
-            p.memctl.write_line(evicted.hpa, evicted.keyid, evicted.line.data)
-    return result.data
+    if evicted is None:
+        return
+    old, dirty = evicted, evicted.line.dirty
+    if p.trace:
+        p.note(e.LineEvicted(hpa=old.hpa, keyid=old.keyid, dirty=dirty, reason="capacity"))
+    if dirty:
+        p.memctl.write_line(old.hpa, old.keyid, old.line.data)
 
 
 def evict(p: Platform, hpa: Hpa, keyid: Hkid, reason: str) -> bool:
@@ -283,12 +286,31 @@ def write_back_block(p: Platform, package: int, block: int) -> None:
 
 def read_physical(p: Platform, hpa: Hpa, keyid: Hkid, size: int) -> bytes:
     """Bytes through the cache by host-physical address; used by the module and by walks."""
+    start = hpa % LINE
+    if 0 < size <= LINE - start:
+        return cached_line(p, hpa - start, keyid)[start : start + size]
+    if size == PAGE and hpa % PAGE == 0 and not p.trace:
+        return _read_page(p, hpa, keyid)
     data = b""
     while len(data) < size:
         at = hpa + len(data)
         line = cached_line(p, at & -LINE, keyid)
         data += line[at % LINE : at % LINE + size - len(data)]
     return data
+
+
+def _read_page(p: Platform, hpa: Hpa, keyid: Hkid) -> bytes:
+    """64 lines through the cache; memory is asked once where the whole page has one answer."""
+    found: list[bytes] = []
+    while len(found) * LINE < PAGE:
+        whole = p.memctl.whole_page(hpa, keyid)
+        if whole is None:
+            found.append(cached_line(p, hpa + len(found) * LINE, keyid))
+            continue
+        old = p.cache.fill_page(hpa, keyid, whole, found)
+        if old is not None:  # perhaps an alias of this very page: ask memory again
+            p.memctl.write_line(old.hpa, old.keyid, old.line.data)
+    return b"".join(found)
 
 
 def write_physical(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
@@ -310,8 +332,12 @@ def write_line_direct(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
 
 def write_page_direct(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
     """64 times MOVDIR64B."""
-    for number, line in enumerate(page_lines(data)):
-        write_line_direct(p, hpa + number * LINE, keyid, line)
+    if p.trace:
+        for number, line in enumerate(page_lines(data)):
+            write_line_direct(p, hpa + number * LINE, keyid, line)
+        return
+    p.cache.drop_page(hpa, keyid)
+    p.memctl.write_page(hpa, keyid, data)
 
 
 def flushed(lp: int, vpid: int, count: int, reason: str) -> e.TlbFlushed:

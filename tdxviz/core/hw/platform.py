@@ -16,6 +16,7 @@ from tdxviz.core.hw.tlb import Tlb
 from tdxviz.core.units import MIB, Hkid, Hpa, World
 
 SIZE = 256 * MIB
+"""Memory of the scenarios. A larger machine costs only what is touched of it."""
 SEAM_RANGE = (0x0F00_0000, 0x1000_0000)
 PACKAGE_OF_LP = (0, 0, 1, 1)
 
@@ -88,15 +89,15 @@ class Platform:
     seam_range: tuple[Hpa, Hpa] = SEAM_RANGE
 
     @classmethod
-    def fresh(cls, world: World, seed: int) -> "Platform":
+    def fresh(cls, world: World, seed: int, size: int = SIZE) -> "Platform":
         """Power-on: a MAC key for this boot and, where memory is encrypted, the TME key."""
-        drbg, dram, keys = Drbg(seed), Dram(SIZE), KeyTable()
+        drbg, dram, keys = Drbg(seed), Dram(size), KeyTable()
         mac_key = drbg.draw(16, "MAC key")
         if world != "legacy":
             keys.program(0, drbg)
         memctl = MemoryController(dram, keys, mac_key, world, nobody_listens)
         lps = [LogicalProcessor(n, package) for n, package in enumerate(PACKAGE_OF_LP)]
-        return cls(world, drbg, dram, keys, Cache(), memctl, lps)
+        return cls(world, drbg, dram, keys, Cache(), memctl, lps, size=size)
 
     @property
     def trace(self) -> bool:
@@ -123,7 +124,7 @@ class Platform:
         )  # fmt: skip
 
     def digest(self, h: "hashlib._Hash") -> None:
-        h.update(repr((self.world, self.drbg.drawn, self.powered)).encode())
+        h.update(repr((self.world, self.size, self.drbg.drawn, self.powered)).encode())
         h.update(repr((sorted(self.iommu.items()), sorted(self.captures.items()))).encode())
         h.update(self.memctl.mac_key)
         self.dram.digest(h)

@@ -157,10 +157,10 @@ class Call:
 
     def entry_at(self, td: Td, gpa: Gpa, level: int) -> tuple[SeptPlace, bool]:
         """Walk to ``level``. The flag is false when the walk stopped early."""
-        table, now = td.sept_root, 3
+        table, now, hkid = td.sept_root, 3, td.hkid
         while True:
             address = table + (gpa >> 12 + 9 * now & 511) * 8
-            value = int.from_bytes(path.read_physical(self.p, address, td.hkid, 8), "little")
+            value = int.from_bytes(path.read_physical(self.p, address, hkid, 8), "little")
             place = SeptPlace(gpa, now, address, value)
             if place.state == "CORRUPT":
                 raise Inconsistent(f"the Secure EPT entry at {address:#x} holds {value:#x}")

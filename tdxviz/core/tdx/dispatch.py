@@ -65,6 +65,9 @@ BEFORE_READY = {
 UNDISPATCHED = {"TDH.MEM.SEPT.WR"}
 
 
+LOWER = tuple(name.lower() for name in GPR_NAMES)
+
+
 def leaf_number(name: str) -> int:
     """Number of a leaf by its name. Raises KeyError."""
     return BY_NAME[name].number
@@ -80,8 +83,7 @@ def seamcall(p: Platform, m: Module, lp: int, regs: dict[str, int]) -> None:
         p.note(e.SeamcallFailed(lp=lp, how="VMfailInvalid"))
         return
     host = p.lps[lp]
-    for number, name in enumerate(GPR_NAMES):
-        host.gprs[number] = regs.get(name.lower(), host.gprs[number])
+    host.gprs = [regs.get(name, was) for name, was in zip(LOWER, host.gprs, strict=True)]
     rax = regs["rax"]
     row = SEAMCALL.get(rax & 0xFFFF)
     name = row.name if row else f"leaf {rax & 0xFFFF}"

@@ -121,9 +121,12 @@ class Module:
 
     def page(self, hpa: Hpa) -> PamtEntry | None:
         """PAMT entry of a 4 KiB page; None outside the initialised 1 GiB blocks of all TDMRs."""
+        found = self.pamt.get(hpa)
+        if found is not None:
+            return found
         for tdmr in self.tdmrs:
             if tdmr.base <= hpa < tdmr.base + tdmr.size and hpa // GIB * GIB + GIB <= tdmr.done:
-                return self.pamt.get(hpa) or self._around(hpa) or self._default(tdmr, hpa)
+                return self._around(hpa) or self._default(tdmr, hpa)
         return None
 
     def _around(self, hpa: Hpa) -> PamtEntry | None:

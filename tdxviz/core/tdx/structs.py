@@ -4,19 +4,22 @@ What comes back from memory is believed only as far as the PAMT and the Key Owne
 it: a page that the PAMT does not give to the TD, or a state that does not exist, is Inconsistent.
 """
 
+from collections.abc import Sequence
+
 from tdxviz.core.arch import state_table as st
 from tdxviz.core.arch import structures as s
 from tdxviz.core.faults import Inconsistent
 from tdxviz.core.hw import path
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx.module import Module
-from tdxviz.core.units import Hkid, Hpa
+from tdxviz.core.units import LINE, Hkid, Hpa, with_keyid
 
 _LIFECYCLE = {v: k for k, v in st.LIFECYCLE_STATES.items()}
 _OP = {v: k for k, v in st.OP_STATES.items()}
 _VCPU = {v: k for k, v in st.VCPU_STATES.items()}
 
 
+TDCX_PA = tuple(f"TDCX_PA{n}" for n in range(s.MAX_TDCX))
 IN_USE = ("HKID_ASSIGNED", "HKID_FLUSHED")
 
 
@@ -37,7 +40,7 @@ class Fields:
     """
 
     def __init__(
-        self, p: Platform, hkid: Hkid, pages: tuple[Hpa, ...], layout: s.Layout, m: Module, owner: Hpa,
+        self, p: Platform, hkid: Hkid, pages: Sequence[Hpa], layout: s.Layout, m: Module, owner: Hpa,
         known_pages: int = 1,
     ) -> None:  # fmt: skip
         self.p = p
@@ -47,6 +50,7 @@ class Fields:
         self.m = m
         self.owner = owner
         self.known_pages = known_pages
+        self._high = with_keyid(0, hkid)
 
     def __getitem__(self, name: str) -> int:
         return int.from_bytes(self.raw(name), "little")
@@ -59,6 +63,11 @@ class Fields:
 
     def raw(self, name: str) -> bytes:
         at, size = self._place(name)
+        start = at % LINE
+        if not self.p.trace:
+            line = self.p.cache.lines.get(at - start | self._high)
+            if line is not None and start + size <= LINE:  # nearly always; memory is not asked
+                return line.data[start : start + size]
         return path.read_physical(self.p, at, self.hkid, size)
 
     def put(self, name: str, data: bytes) -> None:
@@ -71,14 +80,31 @@ class Fields:
 
     def page(self, number: int) -> Hpa:
         """A page of the structure. Raises Inconsistent unless it is really the structure's."""
+        if number < self.known_pages:
+            return self.pages[number]
         if number >= len(self.pages):
             raise Inconsistent(f"page {number} of a structure of {len(self.pages)} pages")
         at = self.pages[number]
-        if number >= self.known_pages:
-            entry = self.m.page(at)
-            if entry is None or (entry.kind, entry.owner) != ("PT_TDCX", self.owner):
-                raise Inconsistent(f"{at:#x} is no TDCX page of this TD")
+        entry = self.m.page(at)
+        if entry is None or entry.kind != "PT_TDCX" or entry.owner != self.owner:
+            raise Inconsistent(f"{at:#x} is no TDCX page of this TD")
         return at
+
+
+class TdcxPages(Sequence[Hpa]):
+    """The TD's TDCX pages, each looked up in the TDR when it is asked for."""
+
+    def __init__(self, tdr: Fields) -> None:
+        self.tdr = tdr
+
+    def __len__(self) -> int:
+        count = self.tdr["NUM_TDCX"]
+        if count > s.MAX_TDCX:
+            raise Inconsistent(f"TDR.NUM_TDCX holds {count:#x}")
+        return count
+
+    def __getitem__(self, number: int) -> Hpa:  # type: ignore[override]  # because nobody slices it
+        return self.tdr[TDCX_PA[number]]
 
 
 class Td:
@@ -106,14 +132,13 @@ class Td:
 
     @property
     def tdcx(self) -> tuple[Hpa, ...]:
-        count = self.tdr["NUM_TDCX"]
-        if count > s.MAX_TDCX:
-            raise Inconsistent(f"TDR.NUM_TDCX holds {count:#x}")
-        return tuple(self.tdr[f"TDCX_PA{n}"] for n in range(count))
+        pages = TdcxPages(self.tdr)
+        return tuple(pages[n] for n in range(len(pages)))
 
     @property
     def tdcs(self) -> Fields:
-        return Fields(self.p, self.hkid, self.tdcx, s.TDCS, self.m, self.tdr_page, known_pages=0)
+        pages = TdcxPages(self.tdr)
+        return Fields(self.p, self.hkid, pages, s.TDCS, self.m, self.tdr_page, known_pages=0)
 
     @property
     def op_state(self) -> str:

@@ -11,7 +11,7 @@ from tdxviz.core.guest import programs
 from tdxviz.core.host import boot, layout
 from tdxviz.core.machine import Machine
 from tdxviz.core.tdx.structs import Td
-from tdxviz.core.units import PAGE
+from tdxviz.core.units import GIB, PAGE
 
 
 def leaves(events) -> list[str]:
@@ -98,3 +98,18 @@ def test_tables_are_added_top_down_and_once():
     levels = [c.rcx & 7 for c in calls]
     assert levels == sorted(levels, reverse=True)
     assert len({c.rcx for c in calls}) == len({c.r8 for c in calls}) == len(calls)
+
+
+def test_a_machine_of_4_gib_gives_all_its_memory_to_tds():
+    machine = Machine("ci", size=4 * GIB)
+    drive(machine, boot.bring_up(4 * GIB))
+    module = machine.module
+    assert module.sys_state == "SYS_READY"
+    assert len(module.tdmrs) == 2
+    for page in (0, layout.MORE_PRIVATE, 2 * GIB, 4 * GIB - PAGE, machine.platform.seam_range[1]):
+        assert module.page(page).kind == "PT_NDA"
+    for page in (GIB, layout.PAMT_4K, machine.platform.seam_range[0]):
+        assert module.page(page).kind == "PT_RSVD"
+    assert module.page(4 * GIB) is None
+    assert machine.platform.dram.pages() == (layout.TDMR_LIST, layout.TDMR_INFO)
+    drive(machine, boot.build_td(programs.load("vault")))
