@@ -8,6 +8,7 @@ from typing import assert_never
 
 from tdxviz.core import commands as c
 from tdxviz.core import legacy, running
+from tdxviz.core.books import NONE, Books
 from tdxviz.core.events import CommandRefused, Event, SeamcallFailed
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.hw import io
@@ -51,6 +52,8 @@ class Machine:
         module = None if world == "legacy" else Module(config=PlatformConfig(cmrs=((0, size),)))
         self.state = State(world, Platform.fresh(world, seed, size), module)
         self.frozen = False
+        self.books: Books = NONE
+        """What the host that built the guest knows of it; no part of the state."""
         self._news: list[Event] = []
         self._limit = -1
         self._listen()
@@ -183,7 +186,7 @@ class Machine:
         twin = object.__new__(Machine)
         twin.world, twin.seed = self.world, self.seed
         twin.state = self.state.copy()
-        twin.frozen = self.frozen
+        twin.frozen, twin.books = self.frozen, self.books
         twin._news, twin._limit = [], -1
         twin._listen()
         return twin

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tdxviz.core.guest import disasm, programs
+from tdxviz.core.guest import disasm
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.machine import Machine
 from tdxviz.core.observe import guest_actor, observe
@@ -61,7 +61,7 @@ def disassembly(machine: Machine, count: int = 12) -> tuple[tuple[int, bytes, st
     """Up to ``count`` instructions around RIP, from the guest's own memory: address, bytes, text,
     and whether it is the next to execute."""
     info = vcpu(machine)
-    start = _start(info.rip)
+    start = _start(machine.books.starts, info.rip)
     code = _guest_code(machine, info, start, info.rip + 64 - start)
     rows = disasm.lines(code, start, info.mode_bits)
     here = next((n for n, row in enumerate(rows) if row[0] == info.rip), 0)
@@ -69,9 +69,9 @@ def disassembly(machine: Machine, count: int = 12) -> tuple[tuple[int, bytes, st
     return tuple((rip, raw, text, rip == info.rip) for rip, raw, text in rows[first : first + count])
 
 
-def _start(rip: Gla) -> Gla:
+def _start(starts: tuple[Gla, ...], rip: Gla) -> Gla:
     """An instruction boundary at or before RIP: the last known line of the program near it."""
-    known = [at for at in programs.load("vault").boundaries if rip - 32 <= at <= rip]
+    known = [at for at in starts if rip - 32 <= at <= rip]
     return known[0] if known else rip
 
 
@@ -92,7 +92,7 @@ def _guest_code(machine: Machine, info: VcpuInfo, start: Gla, size: int) -> byte
 
 def symbols(machine: Machine) -> dict[str, Gla]:
     """Names of the guest program that runs here."""
-    return programs.load("vault").symbols if machine else {}
+    return dict(machine.books.symbols)
 
 
 def host_registers(machine: Machine, lp: int) -> tuple[int, ...]:

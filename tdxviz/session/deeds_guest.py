@@ -21,7 +21,7 @@ AHEAD = 64
 
 
 def resume(machine: Machine, args: d.Resume) -> Script:
-    until = None if args.until == "" else places.label(args.until)
+    until = None if args.until == "" else places.label(machine, args.until)
     steps, lp = _steps(args.steps), _lp(machine, args.lp)
     yield from run.resume(machine, lp=lp, steps=steps, until=until, trace=args.trace)
     return None
@@ -31,7 +31,7 @@ def touch(machine: Machine, args: d.Touch) -> Script:
     """Stops right after the instruction that used the line, or when the guest stops for good."""
     if args.kind not in ("load", "store"):
         raise TdxvizError(f"kind: {args.kind!r} must be load or store")
-    line, lp = line_of(places.hpa(args.at)), _lp(machine, args.lp)
+    line, lp = line_of(places.hpa(machine, args.at)), _lp(machine, args.lp)
     for _ in range(0, _steps(args.steps), AHEAD):
         twin = machine.copy()
         story, _ = drive(twin, run.resume(twin, lp=lp, steps=AHEAD))

@@ -22,7 +22,7 @@ LONGEST = 4096
 
 def read(machine: Machine, args: d.Place) -> Script:
     """Without its own stale copy in the cache, as a careful attacker would."""
-    hpa, keyid = places.hpa(args.at), places.keyid(machine, args.keyid)
+    hpa, keyid = places.hpa(machine, args.at), places.keyid(machine, args.keyid)
     size = _size(args.size)
     yield from _drive_out(machine, args, hpa)
     if args.evict:
@@ -34,7 +34,7 @@ def write(machine: Machine, args: d.Write) -> Script:
     """A store that stays in the host's own cached copy is flushed to memory."""
     if args.how not in ("ordinary", "full-line", "partial"):
         raise TdxvizError(f"how: {args.how!r} must be ordinary, full-line or partial")
-    hpa, data, keyid = places.hpa(args.at), _data(args), places.keyid(machine, args.keyid)
+    hpa, data, keyid = places.hpa(machine, args.at), _data(args), places.keyid(machine, args.keyid)
     yield from _drive_out(machine, args, hpa)
     yield c.HostWrite(hpa=hpa, data=data, keyid=keyid, how=args.how, lp=HOST_LP)
     if args.evict and args.how == "ordinary":
@@ -42,13 +42,13 @@ def write(machine: Machine, args: d.Write) -> Script:
 
 
 def flush(machine: Machine, args: d.Place) -> Script:
-    yield c.FlushLine(hpa=places.hpa(args.at), keyid=places.keyid(machine, args.keyid), lp=HOST_LP)
+    yield c.FlushLine(hpa=places.hpa(machine, args.at), keyid=places.keyid(machine, args.keyid), lp=HOST_LP)
 
 
 def evict(machine: Machine, args: d.Place) -> Script:
     """Under the guest's KeyID unless another one is named."""
     keyid = places.keyid(machine, args.keyid or "guest")
-    yield c.EvictLine(hpa=places.hpa(args.at), keyid=keyid)
+    yield c.EvictLine(hpa=places.hpa(machine, args.at), keyid=keyid)
 
 
 def registers(machine: Machine, args: d.Processor) -> Script:
@@ -56,27 +56,27 @@ def registers(machine: Machine, args: d.Processor) -> Script:
 
 
 def device_read(machine: Machine, args: d.Place) -> Script:
-    hpa, size = places.hpa(args.at), _size(args.size)
+    hpa, size = places.hpa(machine, args.at), _size(args.size)
     yield from _drive_out(machine, args, hpa)
     yield c.DmaMap(iova=IOVA, hpa=page_of(hpa), keyid=places.keyid(machine, args.keyid))
     yield c.DmaRead(iova=IOVA + hpa % 4096, size=size)
 
 
 def device_write(machine: Machine, args: d.Write) -> Script:
-    hpa, data = places.hpa(args.at), _data(args)
+    hpa, data = places.hpa(machine, args.at), _data(args)
     yield from _drive_out(machine, args, hpa)
     yield c.DmaMap(iova=IOVA, hpa=page_of(hpa), keyid=places.keyid(machine, args.keyid))
     yield c.DmaWrite(iova=IOVA + hpa % 4096, data=data)
 
 
 def capture(machine: Machine, args: d.Place) -> Script:
-    hpa = places.hpa(args.at)
+    hpa = places.hpa(machine, args.at)
     yield from _drive_out(machine, args, hpa)
     yield c.BusCapture(hpa=hpa)
 
 
 def inject(machine: Machine, args: d.Place) -> Script:
-    hpa = places.hpa(args.at)
+    hpa = places.hpa(machine, args.at)
     yield from _drive_out(machine, args, hpa)
     yield c.BusInject(hpa=hpa)
 
@@ -84,13 +84,13 @@ def inject(machine: Machine, args: d.Place) -> Script:
 def flip(machine: Machine, args: d.Flip) -> Script:
     if args.field not in ("data", "mac", "owner"):
         raise TdxvizError(f"field: {args.field!r} must be data, mac or owner")
-    hpa = places.hpa(args.at)
+    hpa = places.hpa(machine, args.at)
     yield from _drive_out(machine, args, hpa)
     yield c.FlipBit(hpa=hpa, field=args.field, bit=args.bit)
 
 
 def dump(machine: Machine, args: d.Place) -> Script:
-    hpa, size = places.hpa(args.at), _size(args.size)
+    hpa, size = places.hpa(machine, args.at), _size(args.size)
     yield from _drive_out(machine, args, hpa)
     yield c.DumpDimm(hpa=hpa, size=size)
 

@@ -1,30 +1,25 @@
 """Names for addresses: the guest's symbols with an offset, or plain numbers."""
 
 from tdxviz.core.faults import TdxvizError
-from tdxviz.core.guest import programs
-from tdxviz.core.host import layout
 from tdxviz.core.machine import Machine
-from tdxviz.core.nearest import did_you_mean
 from tdxviz.core.observe import guest_keyid
 from tdxviz.core.units import Gla, Hkid, Hpa
 
-PROGRAM = "vault"
 
-
-def hpa(at: int | str) -> Hpa:
+def hpa(machine: Machine, at: int | str) -> Hpa:
     """Host-physical address of ``0x413540``, ``password`` or ``picture+0x140``.
 
     Raises:
         TdxvizError: no such name, or not a number, with the nearest name.
     """
     number = _number(at)
-    return number if number is not None else layout.hpa_of(_symbol(str(at)))
+    return number if number is not None else machine.books.hpa_of(_symbol(machine, str(at)))
 
 
-def label(at: int | str) -> Gla:
+def label(machine: Machine, at: int | str) -> Gla:
     """Linear address of a label of the guest program."""
     number = _number(at)
-    return number if number is not None else _symbol(str(at))
+    return number if number is not None else _symbol(machine, str(at))
 
 
 def keyid(machine: Machine, wanted: int | str) -> Hkid:
@@ -46,13 +41,10 @@ def _number(at: int | str) -> int | None:
         return None
 
 
-def _symbol(text: str) -> int:
+def _symbol(machine: Machine, text: str) -> int:
     name, plus, offset = text.partition("+")
-    symbols = programs.load(PROGRAM).symbols
-    if name.strip() not in symbols:
-        near = did_you_mean(name.strip(), symbols)
-        raise TdxvizError(f"the guest has nothing named {name.strip()!r}; {near}")
+    start = machine.books.symbol(name.strip())
     extra = _number(offset.strip()) if plus else 0
     if extra is None:
         raise TdxvizError(f"{offset.strip()!r} in {text!r} is no number")
-    return symbols[name.strip()] + extra
+    return start + extra

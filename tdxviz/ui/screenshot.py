@@ -93,7 +93,7 @@ def prepare(made: "Studio", world: str, lesson: str) -> None:
         open_lesson(made, lesson)
     else:
         control.sandbox_attack(ATTACK)
-        control.bridge.select(Focus(hpa=places.hpa(SECRET)))
+        control.bridge.select(Focus(hpa=places.hpa(control.bridge.session.machine, SECRET)))
     control.bridge.switch_world(world)  # type: ignore[arg-type]  # argparse checked the name
 
 

@@ -70,7 +70,7 @@ class Travel:
     def go_to_address(self, text: str) -> str:
         """Select an address given in words; returns what is wrong with it, empty if nothing."""
         try:
-            hpa = places.hpa(text)
+            hpa = places.hpa(self.bridge.moment.machine, text)
         except TdxvizError as slip:
             return str(slip)
         machine = self.bridge.moment.machine

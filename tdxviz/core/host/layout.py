@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from tdxviz.core.books import Books
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.guest import programs
 from tdxviz.core.hw.platform import SEAM_RANGE
@@ -97,3 +98,10 @@ def symbol(name: str) -> Gla:
     if name not in symbols:
         raise TdxvizError(f"the guest has no symbol {name!r}; {did_you_mean(name, symbols)}")
     return symbols[name]
+
+
+def books() -> Books:
+    """What the host knows of the vault."""
+    program = programs.load("vault")
+    guest = {GUEST_BASE + n * PAGE: PRIVATE + n * PAGE for n in range(GUEST_PAGES)}
+    return Books("vault", program.symbols, guest | {RESET_GPA: RESET_PAGE}, tuple(program.boundaries))

@@ -15,6 +15,7 @@ READY_WITHIN = 60_000
 def setup(machine: Machine) -> Recipe:
     """From power-on to the label ``ready``, in any world."""
     program = programs.load("vault")
+    machine.books = layout.books()
     if machine.world == "legacy":
         yield from plain_vm.build_vm(program)
     else:

@@ -9,6 +9,7 @@ from tdxviz.session.lessons.format import ANCHOR_LINK, Lesson
 from tdxviz.session.lessons.library import Library
 from tdxviz.session.lessons.model import PHASES, Step
 from tdxviz.session.lessons.quiz import Quiz
+from tdxviz.session.setup import prepared
 
 LONGEST_LESSON = 15
 MINUTES_PER_STEP = 3
@@ -37,9 +38,10 @@ def lint(lesson: Lesson, library: Library | None = None) -> list[Finding]:
 
 
 def _anchors(lesson: Lesson) -> Iterator[Finding]:
+    stage = lesson.front.world
     for name, anchor in lesson.front.anchors.items():
         try:
-            moves.anchor_place(anchor)
+            moves.anchor_place(prepared(stage.mode, stage.seed, stage.scenario), anchor)
         except TdxvizError as error:
             yield Finding(f"anchors.{name}", str(error))
     for heading, text in lesson.sections.items():

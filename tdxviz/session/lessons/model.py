@@ -100,6 +100,8 @@ class Step(Part, frozen=True):
     world: World | None = None
     """Play this step in another world, after the same actions."""
     layout: str = ""
+    fresh: bool = False
+    """Begin with the machine as the lesson found it; what was done before stays as a branch."""
 
 
 class Front(Part, frozen=True):

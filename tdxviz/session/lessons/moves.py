@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tdxviz.core.faults import TdxvizError
+from tdxviz.core.machine import Machine
 from tdxviz.core.nearest import did_you_mean
 from tdxviz.core.units import LINE, PAGE, line_of, page_of
 from tdxviz.session import places
@@ -26,11 +27,11 @@ class Move:
     title: str = ""
 
 
-def anchor_place(anchor: Anchor) -> Place:
+def anchor_place(machine: Machine, anchor: Anchor) -> Place:
     """First byte and size. Raises TdxvizError if its symbol does not exist."""
     hpa = anchor.hpa
     if hpa is None:
-        hpa = places.hpa(anchor.symbol.removeprefix("guest."))
+        hpa = places.hpa(machine, anchor.symbol.removeprefix("guest."))
     if anchor.kind == "page":
         return page_of(hpa), PAGE
     if anchor.index is not None:

@@ -51,8 +51,8 @@ class Player:
         self.finished: dict[str, Outcome] = {}
         """Step id -> the outcome that completed it."""
         self.hints_given: dict[str, int] = {}
-        places = {name: moves.anchor_place(one) for name, one in lesson.front.anchors.items()}
         base = prepared(stage.mode, stage.seed, stage.scenario)
+        places = {name: moves.anchor_place(base, one) for name, one in lesson.front.anchors.items()}
         self.evidence = Evidence(places, self._machine, base, self._answered)
         self._checks = {
             step.id: checks.parse(step.check, tuple(places), f"steps.{step.id}.check")
@@ -111,6 +111,8 @@ class Player:
         wanted = self.lesson.front.world.mode
         if self.step.world is None and self.session.world != wanted:
             self.session.switch_world(wanted)
+        if self.step.fresh and self.session.index:
+            self.session.go_to(0)
         if self.step.compare is None:
             self.session.set_compare(None)
         self._began = self.session.world, self.session.branch, self.session.index

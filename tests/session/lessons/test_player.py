@@ -167,3 +167,17 @@ def test_closing_ends_the_listening(player):
 def test_how_true_is_this(player):
     text = player.truth()
     assert "erratum" in text and "Modelled:" in text and "Sources:" in text
+
+
+def test_a_fresh_step_begins_with_the_machine_as_the_lesson_found_it():
+    import msgspec
+
+    lesson = LIBRARY.find("host-writes")
+    steps = [msgspec.structs.replace(step, fresh=step.id == "again") for step in lesson.front.steps]
+    again = type(lesson)(msgspec.structs.replace(lesson.front, steps=steps), lesson.sections, lesson.path)
+    player = Player(again, library=LIBRARY)
+    player.jump_ahead(position(player, "again"))
+    assert player.session.index == 0
+    assert len(player.session.entries) > 0  # what was done is kept
+    player.act({"do": "td.run", "td": "A", "steps": 1})
+    assert len(player.session.branches) == 2
