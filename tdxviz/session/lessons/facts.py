@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tdxviz.core import events as e
+from tdxviz.core.arch.exits import TDCALL
+from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.arch.status import name_of
 from tdxviz.core.units import LINE, World
 
@@ -19,7 +21,7 @@ EVENT_NAMES = (
     "predictor.flush", "guest.fault", "cet.fault", "l2.enter", "l2.exit", "share.convert",
     "tls.record", "tdi.bind", "tdi.state", "tdi.dma", "measure.extend", "report.create",
     "quote.verify", "secret.release", "mig.export", "mig.import", "mig.commit", "verdict",
-    "exception", "machine.dump",
+    "exception", "machine.dump", "host.registers", "td.expose",
 )  # fmt: skip
 """``family.*`` stands for every name that begins with ``family.``."""
 
@@ -183,6 +185,22 @@ class Reporter:
         self._leaving.add(event.lp)
         name = name_of(event.status)
         yield self.fact(event, n, "td.exit", event.td, "ok", name=name, kind=event.why)
+        if event.status == TDCALL:
+            yield self.fact(event, n, "vmcall", event.td, "ok", kind=event.why)
+
+    def scrubbed(self, event: e.RegistersScrubbed, n: int) -> Iterator[Fact]:
+        """One fact a register in which the host finds something, the module's own words included."""
+        for name in event.exposed:
+            if name in GPR_NAMES:
+                value = event.gprs[GPR_NAMES.index(name)]
+                yield self.fact(event, n, "td.expose", "module", "ok", name=name.lower(), value=value)
+
+    def looked(self, event: e.HostRegistersRead, n: int) -> Iterator[Fact]:
+        yield self.fact(event, n, "host.registers", "host", "ok")
+        if self.world == "legacy":  # nobody stands between: what is there is the guest's
+            for name, value in zip(GPR_NAMES, event.gprs, strict=True):
+                if value:
+                    yield self.fact(event, n, "td.expose", "host", "ok", name=name.lower(), value=value)
 
     def vm_exited(self, event: e.VmExited, n: int) -> Iterator[Fact]:
         yield self.fact(event, n, "td.exit", event.vm, "ok", kind=event.why)
@@ -249,6 +267,8 @@ TABLE: dict[type[e.Event], Callable[..., Iterator[Fact]]] = {
     e.TdEntered: Reporter.entered,
     e.VmEntered: Reporter.entered,
     e.TdExited: Reporter.exited,
+    e.RegistersScrubbed: Reporter.scrubbed,
+    e.HostRegistersRead: Reporter.looked,
     e.VmExited: Reporter.vm_exited,
     e.TdBecameFatal: Reporter.fatal,
     e.LeafReturned: Reporter.leaf,

@@ -73,6 +73,8 @@ SAMPLES = (
     e.MemoryStored(actor="td-a", gla=0, gpa=0, hpa=0, keyid=0, data=b"x"),
     e.InstructionRetired(actor="td-a", rip=1, code=b"x"),
     e.TdEntered(td="td-a", vcpu=0),
+    e.RegistersScrubbed(gprs=tuple(range(16)), exposed=("RBX", "XMM1")),
+    e.HostRegistersRead(gprs=(1,) * 16, xmm=(0,) * 16),
     e.VmEntered(vm="vm-a"),
     e.VmExited(vm="vm-a", reason=1, why="x"),
     e.TdBecameFatal(td="td-a", why="x"),
@@ -95,3 +97,21 @@ def test_every_row_of_the_table_makes_facts_with_frozen_names(event):
 def test_fetches_and_unknown_events_say_nothing():
     fetch = e.MemoryLoaded(actor="td-a", kind="fetch", gla=0, gpa=0, hpa=0, keyid=0, data=b"x")
     assert report(fetch, e.CacheHit(hpa=0, keyid=0)) == []
+
+
+def test_registers_that_reach_the_host_are_told_one_by_one():
+    gprs = (77, 0x1C08, 0, 0x5EC2E7, *(0,) * 12)
+    facts = report(e.RegistersScrubbed(lp=0, gprs=gprs, exposed=("RAX", "RCX", "RBX")))
+    assert [(fact.name, fact.more["name"], fact.more["value"]) for fact in facts] == [
+        ("td.expose", "rax", 77), ("td.expose", "rcx", 0x1C08), ("td.expose", "rbx", 0x5EC2E7),
+    ]  # fmt: skip
+
+
+def test_an_exit_by_tdcall_is_a_call_to_the_host():
+    names = [fact.name for fact in report(e.TdExited(td="td-a", vcpu=0, reason=77, why="x", status=77))]
+    assert names == ["td.exit", "vmcall"]
+
+
+def test_in_a_td_looking_at_registers_exposes_nothing_by_itself():
+    facts = list(Reporter("ci").report([e.HostRegistersRead(gprs=(1,) * 16, xmm=(0,) * 16)], 0))
+    assert [fact.name for fact in facts] == ["host.registers"]
