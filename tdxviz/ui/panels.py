@@ -44,6 +44,7 @@ PANELS: tuple[Row, ...] = (
     Row("tlb", "TLB", "T", "tlb:TlbPanel", "Translations a processor keeps"),
     Row("keyids", "KeyIDs", "K", "keyids:KeyIdsPanel", "Whose key is how far"),
     Row("machines", "State machines", "F", "machines:MachinesPanel", "Every state, and where we are"),
+    Row("leaf_inspector", "Leaf inspector", "I", "leaf_inspector:LeafInspectorPanel", "Any leaf, check by check"),
     Row("vcpu", "vCPU", "V", "vcpu:VcpuPanel", "Registers and the next instructions"),
     Row("exit", "TD exit", "X", "exit:ExitPanel", "From guest to host, still by still"),
     Row("plots", "Bytes in numbers", "", "plots:PlotsPanel", "Histogram and entropy"),

@@ -1,0 +1,118 @@
+"""The upper part of the leaf inspector: which leaf, on which processor, with which operands."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+
+from tdxviz.core.arch.leaves import BY_NAME, Leaf
+from tdxviz.ui.present import leaf_answer, leaf_operands
+from tdxviz.ui.present.leaf_operands import Operand
+from tdxviz.ui.theme import Theme
+from tdxviz.ui.widgets.flow import Flow
+
+FOLLOW = "the last call"
+NOT_MODELLED = "  (not modelled yet)"
+
+
+class LeafPicker(QComboBox):
+    """Every leaf; the first row follows the last call of the moment shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("leaf")
+        self.setAccessibleName("Leaf")
+        self.setToolTip("The leaf to look at: its operands, its checks, its answer")
+        self.addItem(FOLLOW, "")
+        for name in leaf_answer.names():
+            leaf = BY_NAME[name]
+            mark = "" if leaf_answer.modelled(leaf) else NOT_MODELLED
+            self.addItem(f"{name}  {leaf.number}{mark}", name)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(16)
+
+    def choose(self, name: str) -> None:
+        self.setCurrentIndex(max(self.findData(name), 0))
+
+
+class OperandField(QWidget):
+    """A register with its words, a value to type, and what the machine knows of that value."""
+
+    def __init__(self, operand: Operand, changed: Callable[[], None]) -> None:
+        super().__init__()
+        self.operand = operand
+        self.caption, self.line, self.note = QLabel(), QLineEdit(), QLabel()
+        self.line.setObjectName(f"operand_{operand.register}")
+        self.line.setAccessibleName(f"{operand.register}: {operand.words}")
+        self.line.setToolTip(operand.words)
+        self.caption.setToolTip(operand.words)
+        self.line.textEdited.connect(lambda _: changed())
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(1)
+        for widget in (self.caption, self.line, self.note):
+            box.addWidget(widget)
+            if isinstance(widget, QLabel):
+                widget.setTextFormat(Qt.TextFormat.PlainText)
+
+    def dress(self, theme: Theme) -> None:
+        width = int(theme.px(216))
+        self.setFixedWidth(width)
+        for label in (self.caption, self.note):
+            label.setFont(theme.font(11))
+            label.setStyleSheet(f"color: {theme.secondary}; font-size: {theme.px(11):.0f}px;")
+        self.line.setStyleSheet(
+            f'font-family: "DejaVu Sans Mono"; font-size: {theme.px(12.5):.0f}px; padding: 2px 5px;'
+        )
+        text = f"{self.operand.register}  {self.operand.words}"
+        self.caption.setText(self.caption.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, width))
+
+    def tell(self, words: str, colour: str, theme: Theme) -> None:
+        """What the value means, or what is wrong with it."""
+        self.note.setStyleSheet(f"color: {colour}; font-size: {theme.px(11):.0f}px;")
+        self.note.setText(
+            self.note.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, self.width())
+        )
+        self.note.setToolTip(words)
+
+    @property
+    def value(self) -> int | str:
+        """The number typed, or what is wrong with it."""
+        return leaf_operands.parse(self.line.text())
+
+
+class LeafForm(QWidget):
+    """Fields of one leaf; made anew when another leaf is looked at."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        super().__init__()
+        self.changed = changed
+        self.fields: list[OperandField] = []
+        self.box = QVBoxLayout(self)
+        self.box.setContentsMargins(0, 0, 0, 0)
+        self._flow: Flow | None = None
+
+    def show_leaf(self, leaf: Leaf, theme: Theme) -> None:
+        old = self._flow
+        self.fields = [OperandField(one, self.changed) for one in leaf_operands.operands(leaf)]
+        self._flow = Flow(int(theme.px(8)))
+        for field in self.fields:
+            field.dress(theme)
+            self._flow.add(field)
+        self.box.addWidget(self._flow)
+        if old is not None:
+            self.box.removeWidget(old)
+            old.deleteLater()
+        self.setVisible(bool(self.fields))
+
+    def fill(self, values: dict[str, int]) -> None:
+        for field in self.fields:
+            field.line.setText(leaf_operands.written(values.get(field.operand.register, 0)))
+
+
+def button(words: str, name: str, tooltip: str, act: Callable[[], object]) -> QPushButton:
+    made = QPushButton(words)
+    made.setObjectName(name)
+    made.setToolTip(tooltip)
+    made.clicked.connect(lambda _=False: act())
+    return made
