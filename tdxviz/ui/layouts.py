@@ -57,10 +57,24 @@ LAYOUTS: dict[str, Tree] = {
                 (
                     ("v", (58, 42), ("page", "line")),
                     ("v", (44, 56), (("tabs", (), ("sept", "sept_tree", "machines")), ("tabs", (), ("tlb", "vcpu", "plots", "memory_map", "keyids")))),
-                    ("tabs", (), ("attacks", "lesson", "stage", "eyes")),
+                    ("tabs", (), ("attacks", "lesson", "stage", "eyes", "leaf_inspector")),
                 ),
             ),
             "timeline", "console",
+        ),
+    ),
+    "module": (
+        "h", (70, 30),
+        (
+            (
+                "v", (9, 75, 16),
+                (
+                    "verdict",
+                    ("h", (52, 48), ("leaf_inspector", ("tabs", (), ("machines", "keyids", "sept_tree", "tlb", "memory_map")))),
+                    "timeline",
+                ),
+            ),
+            "lesson",
         ),
     ),
     "compare": (
@@ -70,7 +84,7 @@ LAYOUTS: dict[str, Tree] = {
 
 TITLES = {
     "stage": "Stage", "memory": "Memory", "translation": "Translation", "border": "Border",
-    "workbench": "Workbench", "compare": "Two worlds",
+    "workbench": "Workbench", "module": "Module", "compare": "Two worlds",
 }  # fmt: skip
 
 

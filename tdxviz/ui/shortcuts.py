@@ -54,6 +54,7 @@ KEYS: tuple[tuple[str, str, str], ...] = (
     ("Ctrl+3", "layout:translation", "layout Translation"),
     ("Ctrl+4", "layout:border", "layout Border"),
     ("Ctrl+5", "layout:workbench", "layout Workbench"),
+    ("Ctrl+6", "layout:module", "layout Module"),
     ("Ctrl+L", "lesson", "to the lesson"),
     ("Alt+Home", "home", "start page"),
     ("Escape", "escape", "leave the mode; clear the selection"),

@@ -171,6 +171,8 @@ def status_bits(event: LeafReturned) -> tuple[tuple[str, str], ...]:
 def _output(leaf: Leaf | None, event: LeafReturned, register: str, value: int) -> str:
     """What the row says of an output, and its parts where they are known."""
     words = leaf.outputs.get(register, "") if leaf else ""
+    if words.endswith("on error") and not event.status & s.ERROR:
+        return "says something on errors only"
     if "level/state" in words or "level 2:0, state 15:8" in words:
         state = _PUBLIC.get(value >> 8 & 0xFF, "no state")
         return f"level {value & 7}, {state}"

@@ -18,7 +18,7 @@ KINDS: tuple[tuple[str, str], ...] = (
     (r"including the HKID", "page_keyid"), ("free", "free"), ("TDR page PA", "free"), (r"^TDR", "tdr"),
     ("TD_PARAMS", "td_params"), ("global private HKID", "global_hkid"), ("^HKID", "hkid"),
     ("TDMR_INFO pointers", "tdmr_list"), ("number of entries", "one"), ("TDMR base", "tdmr"),
-    ("field id", "field"), ("mask", "ones"), ("page PA|CMR array PA|buffer PA", "page"),
+    ("field id", "field"), ("mask|-1 = none", "ones"), ("page PA|CMR array PA|buffer PA", "page"),
 )  # fmt: skip
 """What the words of a row say (first match counts) -> kind of operand; the rest are plain numbers."""
 FIELDS = {"TDH.VP": 0xA020_0002_0000_0002, "TDH.MNG": 0x1110_0003_0000_0000}

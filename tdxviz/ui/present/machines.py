@@ -187,9 +187,8 @@ def _words(name: str, state: str, here: Subject | None) -> tuple[str, ...]:
     rows = [f"{here.label} is {state or 'in no state'}."]
     if state == peek_module.UNREADABLE:
         return (f"{here.label} cannot be read: its key is gone, or its page was damaged.",)
-    rows += [
-        _arrow_words(a).partition(" → ")[2] for a in transitions.BY_NAME[name].arrows if a.before == state
-    ]
+    ways = [a for a in transitions.BY_NAME[name].arrows if a.before == state]
+    rows += [f"→ {_arrow_words(a).partition(' → ')[2]}" for a in ways]
     if name == "op_state":
         allowed = [leaf for leaf in LEAVES if state in leaf.op_states]
         real = [leaf.name for leaf in allowed if is_modelled(leaf)]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from tdxviz.core.arch.leaves import BY_NAME, Leaf
@@ -55,8 +56,7 @@ class OperandField(QWidget):
             if isinstance(widget, QLabel):
                 widget.setTextFormat(Qt.TextFormat.PlainText)
 
-    def dress(self, theme: Theme) -> None:
-        width = int(theme.px(216))
+    def dress(self, theme: Theme, width: int) -> None:
         self.setFixedWidth(width)
         for label in (self.caption, self.note):
             label.setFont(theme.font(11))
@@ -91,19 +91,36 @@ class LeafForm(QWidget):
         self.box = QVBoxLayout(self)
         self.box.setContentsMargins(0, 0, 0, 0)
         self._flow: Flow | None = None
+        self._theme: Theme | None = None
 
     def show_leaf(self, leaf: Leaf, theme: Theme) -> None:
         old = self._flow
         self.fields = [OperandField(one, self.changed) for one in leaf_operands.operands(leaf)]
         self._flow = Flow(int(theme.px(8)))
+        self._theme = theme
         for field in self.fields:
-            field.dress(theme)
             self._flow.add(field)
+        self._fit()
         self.box.addWidget(self._flow)
         if old is not None:
             self.box.removeWidget(old)
+            old.setParent(None)  # at once: it would be painted and found until the event loop deletes it
             old.deleteLater()
         self.setVisible(bool(self.fields))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Fields as wide as a third, a half or all of the room."""
+        if self._theme is None:
+            return
+        room, gap = max(self.width(), int(self._theme.px(150))), int(self._theme.px(8))
+        columns = max(min(int(room // self._theme.px(165)), 3, len(self.fields)), 1)
+        width = min((room - (columns - 1) * gap) // columns, int(self._theme.px(290)))
+        for field in self.fields:
+            field.dress(self._theme, width)
 
     def fill(self, values: dict[str, int]) -> None:
         for field in self.fields:

@@ -20,7 +20,7 @@ NAMES = [one.name for one in MACHINES]
 USUAL = "op_state"
 MOST_SUBJECTS = 6
 """So many subjects are offered to choose from."""
-ROW = 66
+ROW = 54
 """Height of a row of boxes at 100 %."""
 
 
@@ -141,11 +141,11 @@ class MachinesPanel(Board):
             others = [box for state, box in boxes.items() if state not in (edge.before, edge.after)]
             back = (edge.after, edge.before) in pairs
             way = graph.bow(boxes[edge.before], boxes[edge.after], others, back, 5 * u, area)
-            self._edge(brush, way, edge)
+            self._edge(brush, way, edge, area)
         for node in made.nodes:
             self._node(brush, boxes[node.state], node, made)
 
-    def _edge(self, brush: Brush, way: graph.Bow, edge: Edge) -> None:
+    def _edge(self, brush: Brush, way: graph.Bow, edge: Edge, area: QRectF) -> None:
         u = brush.u
         role = "phase" if edge.taken else "accent" if edge.usable else "secondary"
         color = (
@@ -160,7 +160,7 @@ class MachinesPanel(Board):
             steep = abs(way.end.y() - way.start.y()) > 14 * u
             if steep or brush.width(words, True, 11) <= room:
                 box = brush.pill(middle, words, brush.color("panel"), brush.color("text"), brush.color(role),
-                                 size=11, bold=False, keep=QRectF(self.rect()))  # fmt: skip
+                                 size=11, bold=False, keep=area)  # fmt: skip
                 self.hit(box, None, edge.tooltip)
                 return
         self.hit(QRectF(middle.x() - 9 * u, middle.y() - 9 * u, 18 * u, 18 * u), None, edge.tooltip)

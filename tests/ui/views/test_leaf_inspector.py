@@ -1,0 +1,139 @@
+"""The leaf inspector as a person uses it: choose, type, try, issue, read."""
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLineEdit, QPushButton
+
+from tdxviz.core.arch.leaves import LEAVES
+from tdxviz.session.session import Session
+from tdxviz.ui.bridge import Bridge
+from tdxviz.ui.theme import LIGHT, THEMES
+from tdxviz.ui.views.leaf_inspector import GUEST_ONLY, TRIED, LeafInspectorPanel
+from tests.ui import stage_kit as kit
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    return Session("ci")
+
+
+@pytest.fixture
+def panel(qtbot, session) -> LeafInspectorPanel:
+    session.go_to(0)
+    made = kit.shown(LeafInspectorPanel, Bridge(session), LIGHT, (620, 560))
+    qtbot.addWidget(made)
+    return made
+
+
+def field(panel, register: str) -> QLineEdit:
+    found = panel.findChild(QLineEdit, f"operand_{register}")
+    assert found is not None
+    return found
+
+
+def press(qtbot, panel, name: str) -> None:
+    qtbot.mouseClick(panel.findChild(QPushButton, name), LEFT)
+
+
+def test_issuing_a_call_is_an_action_of_the_script(qtbot, panel) -> None:
+    panel.picker.choose("TDH.MEM.PAGE.AUG")
+    assert field(panel, "RDX").text() == "0x600000"
+    press(qtbot, panel, "issue")
+    entry = panel.bridge.session.entries[-1]
+    assert entry.action.name == "command"
+    assert entry.action.args["command"]["do"] == "Seamcall"
+    call, number, _ = panel.shown_call()
+    assert call.status == 0
+    assert panel.bridge.session.events[number] is call
+    press(qtbot, panel, "issue")
+    call, _, _ = panel.shown_call()
+    assert call.reason
+    assert "failed" in panel.describe()
+
+
+def test_trying_changes_nothing(qtbot, panel) -> None:
+    before = panel.moment.machine.fingerprint(), len(panel.bridge.session.events)
+    panel.picker.choose("TDH.MNG.CREATE")
+    press(qtbot, panel, "try")
+    call, number, remark = panel.shown_call()
+    assert (call.status, number, remark) == (0, None, TRIED)
+    assert before == (panel.moment.machine.fingerprint(), len(panel.bridge.session.events))
+    field(panel, "RDX").clear()
+    qtbot.keyClicks(field(panel, "RDX"), "0x21")
+    assert panel.trial is None
+    press(qtbot, panel, "try")
+    assert panel.shown_call()[0].reason == "HKID 0x21 is HKID_ASSIGNED"
+
+
+def test_what_is_no_number_is_told_and_not_sent(qtbot, panel) -> None:
+    panel.picker.choose("TDH.MEM.TRACK")
+    field(panel, "RCX").clear()
+    qtbot.keyClicks(field(panel, "RCX"), "the td")
+    count = len(panel.bridge.session.entries)
+    press(qtbot, panel, "issue")
+    assert len(panel.bridge.session.entries) == count
+    assert "is no number" in panel.told.text()
+    press(qtbot, panel, "refill")
+    assert field(panel, "RCX").text() == "0x600000"
+
+
+def test_the_last_call_is_followed_through_time(qtbot, panel) -> None:
+    panel.picker.choose("TDH.MEM.TRACK")
+    press(qtbot, panel, "issue")
+    end = panel.bridge.session.total
+    panel.picker.choose("")
+    assert panel.leaf().name == "TDH.MEM.TRACK"
+    assert panel.shown_call()[1] is not None
+    panel.bridge.go_to(0)
+    assert panel.shown_call()[1] is None
+    panel.bridge.go_to(end)
+    assert panel.shown_call()[0].name == "TDH.MEM.TRACK"
+
+
+def test_guest_leaves_can_be_read_but_not_issued(qtbot, panel) -> None:
+    panel.picker.choose("TDG.MEM.PAGE.ACCEPT")
+    assert not panel.issue.isEnabled()
+    assert panel.told.text() == GUEST_ONLY
+    assert "8 checks" in panel.describe()
+
+
+def test_a_refusing_lesson_is_heard(qtbot, panel) -> None:
+    said = []
+    panel.bridge.slipped.connect(said.append)
+    panel.bridge.guard = lambda action: "not in this step"
+    count = len(panel.bridge.session.entries)
+    press(qtbot, panel, "issue")
+    assert said == ["not in this step"]
+    assert len(panel.bridge.session.entries) == count
+
+
+@pytest.mark.parametrize("theme", [*THEMES.values(), LIGHT.scaled(2.5), LIGHT.scaled(0.7)])
+@pytest.mark.parametrize("size", [(240, 200), (620, 560), (1100, 700)])
+def test_paints_at_every_size(qtbot, session, theme, size) -> None:
+    session.go_to(session.total)
+    made = kit.shown(LeafInspectorPanel, Bridge(session), theme, size)
+    qtbot.addWidget(made)
+    before = made.moment.machine.fingerprint()
+    kit.painted(made)
+    assert all(f.line.width() <= made.width() for f in made.form.fields)
+    made.set_theme(theme.scaled(1.0))
+    kit.painted(made)
+    assert made.moment.machine.fingerprint() == before
+
+
+def test_every_leaf_can_be_looked_at(qtbot, panel) -> None:
+    for leaf in LEAVES:
+        panel.picker.choose(leaf.name)
+        assert panel.leaf() is leaf
+        assert leaf.name in panel.describe()
+    kit.painted(panel)
+
+
+def test_the_legacy_world_answers_too(qtbot) -> None:
+    made = kit.shown(LeafInspectorPanel, kit.bridge("legacy"), LIGHT, (620, 560))
+    qtbot.addWidget(made)
+    made.picker.choose("TDH.MNG.CREATE")
+    made.do_try()
+    assert "SEAMCALL itself fails here: #UD" in made.shown_call()[2]
