@@ -219,10 +219,20 @@ class DumpDimm(Command, frozen=True, kw_only=True, tag=True):
     size: int = 4096
 
 
+class Reboot(Command, frozen=True, kw_only=True, tag=True):
+    """Switch off and on. Keys are new, firmware scrubs memory, guests and the TDX module's state are
+    gone. The host may have prepared the machine badly before."""
+
+    smrr_locked: bool = True
+    """Whether firmware locks SMRR, as TDX needs it."""
+    spd_factor: int = 1
+    """How many times their real size the memory modules claim to have (1, 2 or 4)."""
+
+
 AnyCommand = (
     Seamcall | Proceed | RunGuest | RaiseInterrupt | VmCreate | VmMap | VmEnter | VmWrite | VmInvept | HostWait
     | HostTime
     | HostRead | HostWrite
     | FlushLine | EvictLine | ReadHostRegisters | DmaMap | DmaRead | DmaWrite | BusCapture
-    | BusInject | FlipBit | DumpDimm
+    | BusInject | FlipBit | DumpDimm | Reboot
 )  # fmt: skip

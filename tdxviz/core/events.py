@@ -290,6 +290,13 @@ class DimmDumped(Event, frozen=True, kw_only=True, tag=True):
     data: bytes
 
 
+class MachineRebooted(Event, frozen=True, kw_only=True, tag=True):
+    """``tdx``: whether the TDX module can be initialised on this boot; ``why`` not, if not."""
+
+    tdx: bool
+    why: str = ""
+
+
 class CommandRefused(Event, frozen=True, kw_only=True, tag=True):
     """The command has no meaning in the present state of the machine; nothing changed."""
 
@@ -585,7 +592,8 @@ AnyEvent = (
     | MemoryLoaded | MemoryStored | InstructionRetired | HostLoaded | HostTimed | HostStored
     | HostFaulted
     | HostRegistersRead | DmaMapped | DmaLoaded | DmaStored | IommuFaulted | BusCaptured
-    | BusInjected | BitFlipped | DimmDumped | CommandRefused | UcnaLogged | MachineCheckRaised
+    | BusInjected | BitFlipped | DimmDumped | MachineRebooted | CommandRefused
+    | UcnaLogged | MachineCheckRaised
     | LeafReturned | SeamcallFailed | SeamcallHeld | SystemStateChanged | KeyConfigured | KotChanged
     | PamtChanged | SeptEntryChanged | EpochStamped | EpochAdvanced | LineCleaned | LifecycleChanged
     | OpStateChanged | VcpuStateChanged | VcpuAssociated | IbpbIssued

@@ -79,6 +79,8 @@ class Evidence:
     alarmed: bool = False
     loaded: dict[int, int] = field(default_factory=dict)
     """Target offset -> byte the guest loaded there after the tampering."""
+    turned_away: bool = False
+    """TDX did not come up: firmware or the module refused how the machine is set up."""
     platform_lost: bool = False
     """TDX is over on this machine until it is started anew."""
     used: list[int] = field(default_factory=list)
@@ -276,6 +278,8 @@ class Evidence:
 
     def conclude(self) -> None:
         """Compare what the guest loaded after the tampering with what it should have found."""
+        if self.case.no_target:
+            self.signals.append(("nobody", "none", "no signal"))
         expected = self.case.expected
         wrong = {n: b for n, b in self.loaded.items() if b != expected[n]}
         if not wrong:

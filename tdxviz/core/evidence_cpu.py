@@ -26,6 +26,8 @@ class Findings(Protocol):
     causes: list[int]
     signals: list[tuple[str, str, str]]
     platform_lost: bool
+    turned_away: bool
+    refused: bool
 
     @property
     def at(self) -> int: ...
@@ -48,6 +50,29 @@ def _(event: e.MachineCheckRaised, found: Findings) -> None:
         # whoever sees a processor stop for good does not look into its log for the reason
         found.signals[:] = [one for one in found.signals if one[0] != "platform"]
         found.signal("platform", "platform", "unbreakable shutdown of the LP")
+
+
+@weigh.register
+def _(event: e.MachineRebooted, found: Findings) -> None:
+    """Firmware's own check may keep TDX off."""
+    if event.why:
+        found.turned_away, found.refused, found.availability = True, True, "lost"
+        found.decided_by = event.why
+        found.signal("platform", "platform", event.why)
+
+
+@weigh.register
+def _(event: e.LeafReturned, found: Findings) -> None:
+    """A module that refuses to come up: no TD, no harm."""
+    if event.name.startswith("TDH.SYS.") and event.status >> 63:
+        found.turned_away, found.refused, found.availability = True, True, "lost"
+        found.decided_by = event.reason
+
+
+@weigh.register
+def _(event: e.SystemStateChanged, found: Findings) -> None:
+    if event.after == "SYS_READY":
+        found.turned_away, found.availability = False, "kept"
 
 
 @weigh.register

@@ -7,7 +7,7 @@ import hashlib
 from typing import assert_never
 
 from tdxviz.core import commands as c
-from tdxviz.core import legacy, running
+from tdxviz.core import legacy, power, running
 from tdxviz.core.books import NONE, Books
 from tdxviz.core.events import CommandRefused, Event, SeamcallFailed
 from tdxviz.core.faults import TdxvizError
@@ -105,7 +105,7 @@ class Machine:
     def _carry_out(self, command: c.Command) -> None:
         p = self.platform
         p.trace = getattr(command, "trace", True)
-        if not p.powered and not isinstance(command, c.BusCapture):
+        if not p.powered and not isinstance(command, c.BusCapture | c.Reboot):
             self._refuse(command, "the machine is switched off; go back in time or start anew")
             return
         lp = getattr(command, "lp", 0)
@@ -124,6 +124,8 @@ class Machine:
                 running.run_guest(self.state, command)
             case c.RaiseInterrupt():
                 running.raise_interrupt(self.state, command)
+            case c.Reboot():
+                self._reboot(command)
             case c.HostWait():
                 running.wait(self.state, command)
             case c.VmCreate() | c.VmMap() | c.VmEnter() | c.VmWrite() | c.VmInvept():
@@ -156,6 +158,14 @@ class Machine:
             return
         self.platform.trace = False
         dispatch.proceed(self.platform, self.module, command.lp)
+
+    def _reboot(self, command: c.Reboot) -> None:
+        if command.spd_factor not in power.SPD_FACTORS:
+            self._refuse(command, f"spd_factor {command.spd_factor} must be one of {power.SPD_FACTORS}")
+            return
+        self.state, event = power.reboot(self.state, command)
+        self._listen()
+        self._note(event)
 
     def _seamcall(self, command: c.Seamcall) -> None:
         if self.module is None:

@@ -122,6 +122,8 @@ def _outcome(case: Case, found: ev.Evidence) -> OutcomeClass:
         return "succeeds" if covered or not promised else "succeeds-out-of-scope"
     if found.integrity == "detected":
         return "detected"
+    if found.turned_away:
+        return "prevented"
     if found.availability == "lost":
         return "degraded-to-DoS"
     return "prevented"
@@ -136,6 +138,10 @@ def _sentence(case: Case, found: ev.Evidence, outcome: OutcomeClass) -> str:
         return f"The attacker now holds {found.leak_words}."
     if found.integrity == "lost" or found.freshness == "lost":
         return f"The guest used {found.victim_words} and nobody was told."
+    if found.turned_away:
+        return (
+            "TDX does not come up on a machine that is set up like this: no TD starts, and none is at risk."
+        )
     if found.platform_lost:
         return (
             "The change itself was accepted; the TDX module met it in its own data and stopped: no TD "

@@ -22,6 +22,8 @@ IDS = (
     "never-schedule",
     "sept-page-trace",
     "llc-prime-probe",
+    "tdmr-pamt-misconfig",
+    "badram-spd-alias",
 )
 
 

@@ -27,7 +27,7 @@ def bring_up(size: int = SIZE) -> Recipe:
         yield from seamcall("TDH.SYS.LP.INIT", lp=lp)
     places = [layout.TDMR_INFO + n * 512 for n in range(len(plans))]
     for at, plan in zip(places, plans, strict=True):
-        yield HostWrite(hpa=at, data=_tdmr_info(plan), how="full-line", lp=0)
+        yield HostWrite(hpa=at, data=tdmr_info(plan), how="full-line", lp=0)
     pointers = struct.pack(f"<{len(places)}Q", *places).ljust(512, b"\x00")
     yield HostWrite(hpa=layout.TDMR_LIST, data=pointers, how="full-line", lp=0)
     yield from seamcall(
@@ -40,7 +40,8 @@ def bring_up(size: int = SIZE) -> Recipe:
             yield from seamcall("TDH.SYS.TDMR.INIT", rcx=plan.base)
 
 
-def _tdmr_info(plan: layout.TdmrPlan = layout.SCENARIO_TDMR) -> bytes:
+def tdmr_info(plan: layout.TdmrPlan = layout.SCENARIO_TDMR) -> bytes:
+    """TDMR_INFO as TDH.SYS.CONFIG reads it: 512 bytes."""
     words = [plan.base, plan.size]
     for base, size in plan.pamts:
         words += [base, size]

@@ -34,14 +34,19 @@ class WholePage(Protocol):
 class Dram:
     """A line that was never written is absent. Copies share pages until one of them writes."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, chips: int = 0) -> None:
+        """``size``: bytes of address space that the modules claim; ``chips``: bytes that are there.
+        When they claim more, addresses beyond the chips fall on the same cells again."""
         self.size = size
+        self.chips = chips or size
         self._pages: dict[Hpa, list[Line | None] | WholePage] = {}
         self._mine: set[Hpa] = set()
         """Pages that are lists which no copy shares."""
         self._hashes: dict[Hpa, bytes] = {}
 
     def line(self, hpa: Hpa) -> Line | None:
+        if hpa >= self.chips:
+            hpa %= self.chips
         page = self._pages.get(hpa & -PAGE)
         if page is None:
             return None
@@ -50,13 +55,14 @@ class Dram:
 
     def whole(self, hpa: Hpa) -> WholePage | None:
         """The page at ``hpa``, if it was written whole and no line of it since."""
-        page = self._pages.get(hpa)
+        page = self._pages.get(hpa % self.chips)
         return None if isinstance(page, list) else page
 
     def put(self, hpa: Hpa, line: Line) -> None:
         """Beyond ``size`` there are no chips: a write there is lost."""
         if not 0 <= hpa < self.size:
             return
+        hpa %= self.chips
         base = hpa & -PAGE
         own = self._pages.get(base)
         if base not in self._mine or not isinstance(own, list):
@@ -69,6 +75,7 @@ class Dram:
         """Replace all 64 lines of the page at ``hpa``."""
         if not 0 <= hpa < self.size:
             return
+        hpa %= self.chips
         self._pages[hpa] = page
         self._mine.discard(hpa)
         self._hashes.pop(hpa, None)
@@ -78,7 +85,7 @@ class Dram:
         return tuple(self._pages)
 
     def copy(self) -> "Dram":
-        twin = Dram(self.size)
+        twin = Dram(self.size, self.chips)
         twin._pages = self._pages.copy()
         twin._hashes = self._hashes.copy()
         self._mine = set()

@@ -90,14 +90,19 @@ class Platform:
 
     @classmethod
     def fresh(cls, world: World, seed: int, size: int = SIZE) -> "Platform":
-        """Power-on: a MAC key for this boot and, where memory is encrypted, the TME key."""
-        drbg, dram, keys = Drbg(seed), Dram(size), KeyTable()
+        """Power-on of a new machine."""
+        return cls.power_on(world, Drbg(seed), Dram(size))
+
+    @classmethod
+    def power_on(cls, world: World, drbg: Drbg, dram: Dram) -> "Platform":
+        """A MAC key for this boot and, where memory is encrypted, the TME key."""
+        keys = KeyTable()
         mac_key = drbg.draw(16, "MAC key")
         if world != "legacy":
             keys.program(0, drbg)
         memctl = MemoryController(dram, keys, mac_key, world, nobody_listens)
         lps = [LogicalProcessor(n, package) for n, package in enumerate(PACKAGE_OF_LP)]
-        return cls(world, drbg, dram, keys, Cache(), memctl, lps, size=size)
+        return cls(world, drbg, dram, keys, Cache(), memctl, lps, size=dram.size)
 
     @property
     def trace(self) -> bool:

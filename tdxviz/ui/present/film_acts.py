@@ -186,3 +186,13 @@ def _(event: e.HostTimed, cutter: Cutter) -> bool:
     words = "Slow: the line was not in the cache." if event.slow else "Fast: the line was in the cache."
     cutter.still("deliver", "time", words, host_core(event.lp))
     return True
+
+
+@_take.register
+def _(event: e.MachineRebooted, cutter: Cutter) -> bool:
+    cutter.begin("host", "host", "The machine is switched off and on")
+    if event.why:
+        cutter.refuse(event.why)
+    words = f"{event.why}." if event.why else "Keys are new, memory is scrubbed, guests are gone."
+    cutter.still("act", "reboot", words, host_core(event.lp), refused=bool(event.why))
+    return True

@@ -29,7 +29,7 @@ def test_verdict_and_signals_equal_the_catalogue(ready, reference, attack_id: st
     assert [(s.observer, s.kind, s.name) for s in verdict.signals] == [
         (s["observer"], s["kind"], s["name"]) for s in expected["signals"]
     ]
-    assert verdict.causes
+    assert verdict.causes or verdict.outcome == "impossible"
     assert all(0 <= cause < len(story) for cause in verdict.causes)
 
 
@@ -53,7 +53,10 @@ def test_availability_and_victim_agree_with_the_catalogue(
 @pytest.mark.parametrize("attack_id", IDS)
 def test_titles_and_positions_are_the_catalogues(reference, attack_id: str) -> None:
     row = the_row(reference, attack_id)
-    position = {"host-software": "software", "dma-device": "device", "physical-interposer": "physical"}
+    position = {
+        "host-software": "software", "malicious-firmware": "software",
+        "dma-device": "device", "physical-interposer": "physical",
+    }  # fmt: skip
 
     assert attack(attack_id).position == position[row["actor"]]
     assert attack(attack_id).property == row["seed_property"]

@@ -13,7 +13,7 @@ KEPT_KOT = "the HKID is reserved before the list of TDMRs is judged, as in the m
 
 def info(**changes: int) -> kit.Prepare:
     """A TDMR_INFO like the honest one, with words changed (w0 is the base, w1 the size ...)."""
-    words = list(struct.unpack("<64Q", boot._tdmr_info()))
+    words = list(struct.unpack("<64Q", boot.tdmr_info()))
     for name, value in changes.items():
         words[int(name[1:])] = value & (1 << 64) - 1
     return kit.host_bytes(INFO, struct.pack("<64Q", *words))
