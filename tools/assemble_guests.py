@@ -14,6 +14,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent.parent / "tdxviz/core/guest/programs"
 PAGE = 4096
 SECTIONS = {".text": 0x8000_0000, ".fixed": 0x8000_1000, ".tables": 0x8000_6000, ".reset": 0xFFFF_F000}
+"""Of the vault."""
+RUNTIME = SECTIONS | {".tables": 0x8000_2000}
 VARIABLES = {
     "password": 0x8000_3540, "picture": 0x8000_4000, "balance": 0x8000_5000, "cell": 0x8000_5040,
     "demand": 0x8000_A000, "table_0": 0x8000_4800, "table_1": 0x8000_5800,
@@ -52,21 +54,23 @@ def pixel(x: int, y: int) -> int:
 
 def assemble(name: str) -> dict:
     source = HERE / f"{name}.s"
+    vault = name == "vault"
+    sections = SECTIONS if vault else RUNTIME
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder)
         (at / "padlock.bin").write_bytes(padlock())
         listing, obj, elf = at / "list", at / "out.o", at / "out.elf"
         run("as", "--64", f"-I{folder}", f"-aln={listing}", "-o", obj, source, cwd=folder)
-        places = [f"--section-start={n}={a:#x}" for n, a in SECTIONS.items()]
+        places = [f"--section-start={n}={a:#x}" for n, a in sections.items()]
         run("ld", "-e", "reset", "--no-warn-rwx-segments", *places, "-o", elf, obj, cwd=folder)
-        pages: dict[int, bytes] = {a: bytes(PAGE) for a in PLAIN.values()}
-        for section, address in SECTIONS.items():
+        pages: dict[int, bytes] = {a: bytes(PAGE) for a in PLAIN.values()} if vault else {}
+        for section, address in sections.items():
             raw = at / "section"
             run("objcopy", "-O", "binary", "-j", section, elf, raw, cwd=folder)
             data = raw.read_bytes()
             for n in range(0, len(data), PAGE):
                 pages[address + n] = data[n : n + PAGE].ljust(PAGE, b"\x00")
-        symbols = symbol_table(elf, folder) | VARIABLES
+        symbols = symbol_table(elf, folder) | (VARIABLES if vault else {})
         lines = line_table(listing.read_text())
     return {
         "pages": {hex(a): [d[n : n + 64].hex() for n in range(0, PAGE, 64)] for a, d in sorted(pages.items())},

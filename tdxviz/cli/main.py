@@ -13,6 +13,8 @@ GROUPS = {
     "lesson": "tdxviz.cli.lesson",
     "attack": "tdxviz.cli.attack",
     "script": "tdxviz.cli.script",
+    "guest": "tdxviz.cli.guest",
+    "firmware": "tdxviz.cli.firmware",
     "selfcheck": "tdxviz.cli.selfcheck",
 }
 """Sub-command -> module with ``add(parser)`` and the functions it sets as ``run``."""
@@ -21,6 +23,8 @@ HELP = {
     "lesson": "list, check and play lessons",
     "attack": "list and run attacks, with their verdicts",
     "script": "play a command script",
+    "guest": "run a program of yours, or of the gallery, inside a TD",
+    "firmware": "measure TD firmware, and boot it",
     "selfcheck": "versions, fonts, Qt, cryptography, specifications",
 }
 DELEGATED = {

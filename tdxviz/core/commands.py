@@ -62,6 +62,9 @@ class RunGuest(Command, frozen=True, kw_only=True, tag=True):
     steps: int = 1
     until: int | None = None
     trace: bool = True
+    stop_before: str = ""
+    """Also stop, once an instruction ran, before one that leaves the guest's own hands: its mnemonic
+    in upper case, for example ``TDCALL``."""
 
 
 class RaiseInterrupt(Command, frozen=True, kw_only=True, tag=True):

@@ -509,6 +509,8 @@ class VmExited(Event, frozen=True, kw_only=True, tag=True):
     why: str
     gpa: Gpa = -1
     """Where an EPT violation happened; -1 for other exits."""
+    qualification: int = 0
+    """Of a port access (reason 30): size - 1, IN (8), string (16), REP (32), immediate (64), port << 16."""
 
 
 class VmConfigured(Event, frozen=True, kw_only=True, tag=True):
@@ -517,6 +519,17 @@ class VmConfigured(Event, frozen=True, kw_only=True, tag=True):
     vm: str
     gpa: Gpa
     hpa: Hpa
+
+
+class RunPaused(Event, frozen=True, kw_only=True, tag=True):
+    """A run stopped before an instruction that it was told to stop before."""
+
+    actor: str
+    before: str
+    rip: Gla
+    rax: int
+    number: int
+    """How many instructions this logical processor has completed, plus one: the number of the next."""
 
 
 class VmStateWritten(Event, frozen=True, kw_only=True, tag=True):
@@ -598,6 +611,6 @@ AnyEvent = (
     | PamtChanged | SeptEntryChanged | EpochStamped | EpochAdvanced | LineCleaned | LifecycleChanged
     | OpStateChanged | VcpuStateChanged | VcpuAssociated | IbpbIssued
     | MeasurementExtended | TdEntered | StateSaved | RegistersScrubbed | TdExited | TdBecameFatal
-    | VmEntered | VmExited | VmConfigured | VmStateWritten | TimePassed | InterruptArrived | ExceptionDelivered
+    | VmEntered | VmExited | VmConfigured | VmStateWritten | RunPaused | TimePassed | InterruptArrived | ExceptionDelivered
     | InterruptsPosted | InstructionNotModelled | VeInjected | CpuidAnswered
 )  # fmt: skip

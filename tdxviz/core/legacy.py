@@ -148,12 +148,16 @@ def _enter(state: State, vm: Vm, lp: LogicalProcessor) -> None:
     state.platform.note(VmEntered(lp=lp.id, vm=vm.actor))
 
 
-def vm_exit(state: State, lp: LogicalProcessor, reason: int, why: str, gpa: Gpa = -1) -> None:
+def vm_exit(
+    state: State, lp: LogicalProcessor, reason: int, why: str, gpa: Gpa = -1, *, qualification: int = 0
+) -> None:
     """The CPU saves RIP and RSP into the host's VMCS; every other register simply stays."""
     vm = state.vms[lp.vm]
     lp.gprs, lp.xmm = vm.cpu.gprs.copy(), vm.cpu.xmm.copy()
     lp.mode, lp.vm, vm.lp = "host", -1, -1
-    state.platform.note(VmExited(lp=lp.id, vm=vm.actor, reason=reason, why=why, gpa=gpa))
+    state.platform.note(
+        VmExited(lp=lp.id, vm=vm.actor, reason=reason, why=why, gpa=gpa, qualification=qualification)
+    )
 
 
 def translation(state: State, lp: LogicalProcessor) -> Translation:
@@ -175,7 +179,8 @@ def settle(state: State, lp: LogicalProcessor, outcome: Architectural) -> GuestF
             _cpuid(state, lp, outcome.length)
         case Intercept() if outcome.name in EXIT_REASONS:
             lp.cpu.rip += outcome.length
-            vm_exit(state, lp, EXIT_REASONS[outcome.name], outcome.name)
+            reason, asked = EXIT_REASONS[outcome.name], outcome.qualification
+            vm_exit(state, lp, reason, outcome.name, qualification=asked)
         case _:
             return GuestFault(UD)
     return None

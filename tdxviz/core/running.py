@@ -6,7 +6,7 @@ architectural outcome of a guest instruction is caught here and nowhere else.
 
 from tdxviz.core import commands as c
 from tdxviz.core import legacy
-from tdxviz.core.events import CommandRefused, HostRegistersRead, InterruptArrived, TimePassed
+from tdxviz.core.events import CommandRefused, HostRegistersRead, InterruptArrived, RunPaused, TimePassed
 from tdxviz.core.faults import (
     Architectural,
     Boundary,
@@ -36,13 +36,14 @@ def run_guest(state: State, command: c.RunGuest) -> None:
             )
         )
         return
-    left = command.steps
+    left, first = command.steps, lp.retired
     while left > 0 and lp.mode != "host":
         if lp.pending_interrupt >= 0 and _physical_interrupt(state, lp):
             return
-        left -= _run_some(state, lp, left, command.until)
-        if lp.mode != "host" and lp.cpu.rip == command.until:
+        used = _run_some(state, lp, left, command.until, command.stop_before, first)
+        if used == 0 or (lp.mode != "host" and lp.cpu.rip == command.until):
             return
+        left -= used
 
 
 def wait(state: State, command: c.HostWait) -> None:
@@ -60,9 +61,12 @@ def wait(state: State, command: c.HostWait) -> None:
     state.platform.note(TimePassed(ran=tuple(ran)))
 
 
-def _run_some(state: State, lp: LogicalProcessor, steps: int, until: int | None) -> int:
-    """Run until something needs attention. Returns how many steps of the budget were used."""
-    p, ctx = state.platform, translation(state, lp)
+def _run_some(
+    state: State, lp: LogicalProcessor, steps: int, until: int | None, stop: str = "", first: int = 0
+) -> int:
+    """Run until something needs attention. Returns how many steps of the budget were used; 0 when the
+    next instruction is ``stop`` and others ran since ``first`` had retired."""
+    p, ctx, cpu = state.platform, translation(state, lp), lp.cpu
     try:
         steps = boundary.before(p, lp, ctx, steps)
         start, stepping = lp.cpu.rip, bool(lp.cpu.rflags & boundary.TF)
@@ -74,7 +78,16 @@ def _run_some(state: State, lp: LogicalProcessor, steps: int, until: int | None)
         return complete.executed + 1
     except Architectural as outcome:
         lp.retired += outcome.executed
+        rip = cpu.rip
+        if isinstance(outcome, Intercept) and outcome.name == stop and lp.retired > first:
+            paused = RunPaused(
+                lp=lp.id, actor=ctx.actor, before=stop, rip=rip, rax=cpu.gprs[0], number=lp.retired + 1
+            )  # fmt: skip
+            p.note(paused)
+            return 0
         _attend(state, lp, ctx, outcome)
+        stepped = isinstance(outcome, Intercept) and cpu.rip == rip + outcome.length
+        lp.retired += stepped or isinstance(outcome, SoftwareInterrupt)
         return outcome.executed + 1
     return used
 

@@ -68,6 +68,11 @@ def test_what_cannot_be_delivered_or_mapped_leaves(code, reason):
     assert machine.vms[0].cpu == before
 
 
+def test_a_port_access_tells_the_host_which():
+    (left,) = [n for n in run(vm(bytes.fromhex("e6e9"))) if isinstance(n, e.VmExited)]
+    assert (left.reason, left.qualification) == (30, 64 | 0xE9 << 16)
+
+
 def test_an_interrupt_leaves():
     machine = vm(b"\x90" * 10)
     machine.do(c.RaiseInterrupt(vector=0x30))

@@ -51,6 +51,41 @@ def test_the_module_turns_it_into_ve_without_telling_the_host(name):
     assert first.rip == rip  # the handler itself adds the length
 
 
+PORTS = {
+    "ec": 8 | 0x3540 << 16, "e4e9": 8 | 64 | 0xE9 << 16, "ee": 0x3540 << 16, "66ef": 1 | 0x3540 << 16,
+    "ef": 3 | 0x3540 << 16, "e7f4": 3 | 64 | 0xF4 << 16, "6e": 16 | 0x3540 << 16, "f36f": 3 | 16 | 32 | 0x3540 << 16,
+    "666d": 1 | 8 | 16 | 0x3540 << 16,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", PORTS)
+def test_ve_information_of_a_port_access_is_the_vmx_exit_qualification(code):
+    machine = td(code)
+    machine.platform.lps[0].cpu.gprs[2] = 0x8000_3540
+    machine.do(c.RunGuest(steps=1))
+    assert kit.vcpu(machine).vps["VE_QUALIFICATION"] == PORTS[code]
+
+
+def test_a_run_can_stop_before_an_instruction_that_leaves_the_guest():
+    machine = td("90660f01cc")
+    lp = machine.platform.lps[0]
+    lp.cpu.gprs[0] = 1  # TDG.VP.INFO
+    before, rip = lp.retired, lp.cpu.rip
+    machine.do(c.RunGuest(steps=50, stop_before="TDCALL"))
+    assert (lp.retired, lp.cpu.rip) == (before + 1, rip + 1)
+    assert machine.copy().platform.lps[0].retired == before + 1
+    events = machine.do(c.RunGuest(steps=1, stop_before="TDCALL"))  # at least one instruction runs
+    assert [n.name for n in events if isinstance(n, e.LeafReturned)] == ["TDG.VP.INFO"]
+    assert (lp.retired, lp.cpu.rip) == (before + 2, rip + 5)
+
+
+def test_what_faults_is_not_counted_as_retired():
+    machine = td("900f0b")
+    before = machine.platform.lps[0].retired
+    machine.do(c.RunGuest(steps=5))
+    assert machine.platform.lps[0].retired == before + 1
+
+
 @pytest.mark.parametrize("name", TO_VE)
 def test_ve_with_the_last_one_unread_is_a_double_fault(name):
     machine = td(TO_VE[name][0])

@@ -12,6 +12,7 @@ from tdxviz.core.guest import (
     ops_shift,
     ops_string,
     ops_system,
+    ops_task,
 )
 from tdxviz.core.guest.decoder import CodeSize, Instruction, OpKind, Register
 from tdxviz.core.guest.table import Build, Op
@@ -19,6 +20,7 @@ from tdxviz.core.guest.table import Build, Op
 BUILDERS: dict[str, Build] = (
     ops_alu.TABLE | ops_move.TABLE | ops_shift.TABLE | ops_mul.TABLE
     | ops_string.TABLE | ops_control.TABLE | ops_system.TABLE | ops_event.TABLE
+    | ops_task.TABLE
 )  # fmt: skip
 
 CONTROL = range(Register.CR0, Register.CR15 + 1)

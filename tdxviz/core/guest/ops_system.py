@@ -6,9 +6,10 @@ What leaves raises Intercept before anything changed; the world decides what bec
 from tdxviz.core.faults import GuestFault, Intercept
 from tdxviz.core.guest import control_registers
 from tdxviz.core.guest.context import Context
-from tdxviz.core.guest.decoder import Instruction, Register, name, register_place
+from tdxviz.core.guest.decoder import Instruction, OpKind, Register, name, register_place
 from tdxviz.core.guest.operands import address, read_register, reader, write_register
-from tdxviz.core.guest.table import Build, Op
+from tdxviz.core.guest.table import Build, Op, operand_size
+from tdxviz.core.hw.cpu import RDX
 
 UD, GP = 6, 13
 TASK_PRIORITY = 8
@@ -23,6 +24,28 @@ def nothing(ins: Instruction) -> Op:
 def undefined(ins: Instruction) -> Op:
     def run(x: Context) -> None:
         raise GuestFault(UD)
+
+    return run
+
+
+PORT_SIZES = {"B": 1, "W": 2, "D": 4}
+IN_, STRING, REPEATED, IMMEDIATE_PORT = 8, 16, 32, 64
+
+
+def port_access(ins: Instruction) -> Op:
+    """IN, OUT and their string forms: the exit qualification says what the device would see."""
+    what, length = INTERCEPTED[name(ins)], ins.len
+    string = what in ("INS", "OUTS")
+    data, port = (0, 1) if what == "IN" else (1, 0)
+    size = PORT_SIZES[name(ins)[-1]] if string else operand_size(ins, data)
+    fixed = size - 1 | (IN_ if what in ("IN", "INS") else 0) | (STRING if string else 0)
+    fixed |= REPEATED if string and (ins.has_rep_prefix or ins.has_repne_prefix) else 0
+    immediate = not string and ins.op_kind(port) != OpKind.REGISTER
+    number = ins.immediate8 if immediate else 0
+
+    def run(x: Context) -> None:
+        at = fixed | IMMEDIATE_PORT | number << 16 if immediate else fixed | (x.gprs[RDX] & 0xFFFF) << 16
+        raise Intercept(what, length, at)
 
     return run
 
@@ -141,9 +164,12 @@ INTERCEPTED = {
 PRIVILEGED = {"HLT", "INVD", "WBINVD", "RDMSR", "WRMSR", "XSETBV", "PCONFIG"}
 """#GP(0) at CPL 3, before anything else is looked at."""
 
+PORT_ACCESSES = ("IN", "OUT", "INSB", "INSW", "INSD", "OUTSB", "OUTSW", "OUTSD")
+
 TABLE: dict[str, Build] = {
     **dict.fromkeys(("NOP", "ENDBR64", "ENDBR32", "PAUSE", "LFENCE", "MFENCE", "SFENCE"), nothing),
     **dict.fromkeys(INTERCEPTED, intercept),
+    **dict.fromkeys(PORT_ACCESSES, port_access),
     "UD2": undefined,
     "LGDT": _load_table("gdt_base", "gdt_limit"),
     "LIDT": _load_table("idt_base", "idt_limit"),

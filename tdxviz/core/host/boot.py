@@ -68,13 +68,14 @@ def create_td(hkid: int = layout.HKIDS[0], *, vcpus: int = 1) -> Recipe:
     yield from seamcall("TDH.MNG.INIT", rcx=layout.TDR, rdx=layout.TD_PARAMS)
 
 
-def create_vcpu(number: int = 0, *, lp: int = 0) -> Recipe:
-    """VP.CREATE to VP.INIT of the TD's vCPU ``number``; it is then associated with ``lp``."""
+def create_vcpu(number: int = 0, *, lp: int = 0, operand: int = 0) -> Recipe:
+    """VP.CREATE to VP.INIT of the TD's vCPU ``number``; it is then associated with ``lp`` and will find
+    ``operand`` in RCX and R8."""
     tdvpr = layout.tdvpr(number)
     yield from seamcall("TDH.VP.CREATE", lp=lp, rcx=tdvpr, rdx=layout.TDR)
     for n in range(5):
         yield from seamcall("TDH.VP.ADDCX", lp=lp, rcx=tdvpr + (n + 1) * PAGE, rdx=tdvpr)
-    yield from seamcall("TDH.VP.INIT", lp=lp, rcx=tdvpr, rdx=0)
+    yield from seamcall("TDH.VP.INIT", lp=lp, rcx=tdvpr, rdx=operand)
 
 
 def sept_tables(gpas: list[Gpa]) -> Recipe:

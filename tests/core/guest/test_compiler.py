@@ -62,7 +62,7 @@ def test_rip_wraps_with_the_mode():
 def test_families_do_not_overlap():
     families = (
         compiler.ops_alu, compiler.ops_move, compiler.ops_shift, compiler.ops_mul, compiler.ops_string,
-        compiler.ops_control, compiler.ops_system, compiler.ops_event,
+        compiler.ops_control, compiler.ops_system, compiler.ops_event, compiler.ops_task,
     )  # fmt: skip
     assert len(BUILDERS) == sum(len(family.TABLE) for family in families)
     assert set(BUILDERS) <= set(decoder.MNEMONICS.values())

@@ -1,0 +1,156 @@
+"""Running a user's program to its end: enter, serve what it asks for, enter again.
+
+In a TD the host sees TDVMCALLs, in an ordinary VM the port accesses themselves; the same devices answer.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from tdxviz.core.arch import exits
+from tdxviz.core.arch import status as s
+from tdxviz.core.commands import Command, ReadHostRegisters, RunGuest, VmWrite
+from tdxviz.core.events import Event, HostRegistersRead, InstructionNotModelled, TdExited, VmExited
+from tdxviz.core.host import boot, guests, run
+from tdxviz.core.host.vmm import Registers, Vmm, request_of
+from tdxviz.core.hw.cpu import RAX
+from tdxviz.core.machine import Machine
+
+LONGEST_CONSOLE = 1 << 18
+"""Bytes; a program that writes more is stopped."""
+SLICE = 200_000
+"""Instructions between two looks at the budget."""
+IN, STRING = 8, 16
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a program ended. ``reason``: exit, limit, console, halt, memory, not modelled, fatal error,
+    machine check, triple fault or dead; ``detail`` says it in words."""
+
+    console: bytes
+    exit_code: int | None
+    instructions: int
+    reason: str
+    detail: str
+
+
+Serving = Generator[Command, tuple[Event, ...], Outcome]
+
+
+def start(machine: Machine, pages: guests.Plan) -> Generator[Command, tuple[Event, ...], None]:
+    """From power-on to a guest that only has to be entered."""
+    if machine.world == "legacy":
+        yield from guests.build_vm(pages)
+    else:
+        yield from boot.bring_up()
+        yield from guests.build_td(pages)
+
+
+def serve(
+    machine: Machine, limit: int, *, vmm: Vmm | None = None, lp: int = 0, trace: bool = False
+) -> Serving:
+    """Let the guest run for up to ``limit`` instructions."""
+    vmm = vmm or Vmm()
+    begun, answer = machine.platform.lps[lp].retired, Registers()
+    while True:
+        done = machine.platform.lps[lp].retired - begun
+        ended = _ended(vmm, done, limit)
+        if not ended:
+            yield from run.enter(machine, lp, answer)
+            if machine.platform.lps[lp].mode == "host":
+                ended = ("dead", "the guest cannot be entered any more")
+            else:
+                events = yield RunGuest(lp=lp, steps=min(SLICE, limit - done), trace=trace)
+                answer = yield from _respond(machine, events, vmm, lp)
+                ended = verdict(events)
+        if ended:
+            done = machine.platform.lps[lp].retired - begun
+            return Outcome(bytes(vmm.console), vmm.exit_code, done, *ended)
+
+
+def _ended(vmm: Vmm, done: int, limit: int) -> tuple[str, str] | None:
+    """Why not to go on, by what the guest has said so far."""
+    if vmm.exit_code is not None:
+        return "exit", f"it wrote {vmm.exit_code} to port 0xF4"
+    if vmm.fatal is not None:
+        code, text = vmm.fatal
+        return (
+            "fatal error",
+            f"it reported the fatal error {code:#x} {text.decode('ascii', 'replace')}".rstrip(),
+        )
+    if vmm.halted:
+        return "halt", "it halted, and nothing will wake it"
+    if len(vmm.console) > LONGEST_CONSOLE:
+        return "console", f"it wrote more than {LONGEST_CONSOLE >> 10} KiB to the console"
+    if done >= limit:
+        return "limit", f"it did not end within {limit:,} instructions"
+    return None
+
+
+def _respond(
+    machine: Machine, events: tuple[Event, ...], vmm: Vmm, lp: int
+) -> Generator[Command, tuple[Event, ...], Registers]:
+    answer = Registers()
+    for event in events:
+        request = request_of(event)
+        if request is not None:
+            answer = vmm.serve(request)
+        elif isinstance(event, VmExited):
+            yield from _vm_exit(event, vmm, lp)
+    return answer
+
+
+def _vm_exit(event: VmExited, vmm: Vmm, lp: int) -> Generator[Command, tuple[Event, ...], None]:
+    """An ordinary VM's port access, MSR access or HLT, from the registers that the host finds."""
+    found = yield ReadHostRegisters(lp=lp)
+    (gprs,) = [n.gprs for n in found if isinstance(n, HostRegistersRead)]
+    asked = event.qualification
+    if event.reason == exits.HLT:
+        vmm.halted = True
+    elif event.reason == exits.IO and not asked & STRING:
+        port, size = asked >> 16, (asked & 7) + 1
+        low = (1 << 8 * size) - 1
+        if not asked & IN:
+            vmm.port_out(port, size, gprs[RAX] & low)
+            return
+        value = vmm.port_in(port, size)
+        yield VmWrite(vm=0, register="RAX", value=value if size == 4 else gprs[RAX] & ~low | value)
+    elif event.reason == exits.RDMSR:
+        value = vmm.msrs.get(gprs[1] & 0xFFFF_FFFF, 0)
+        yield VmWrite(vm=0, register="RAX", value=value & 0xFFFF_FFFF)
+        yield VmWrite(vm=0, register="RDX", value=value >> 32)
+    elif event.reason == exits.WRMSR:
+        vmm.msrs[gprs[1] & 0xFFFF_FFFF] = gprs[0] & 0xFFFF_FFFF | (gprs[2] & 0xFFFF_FFFF) << 32
+
+
+def verdict(events: tuple[Event, ...]) -> tuple[str, str] | None:
+    """What ended the guest's life, if something did."""
+    unknown = next((n for n in events if isinstance(n, InstructionNotModelled)), None)
+    for event in events:
+        if isinstance(event, TdExited):
+            found = _td_exit(event)
+        elif isinstance(event, VmExited):
+            found = _reason(event.reason, event.why)
+        else:
+            continue
+        if found and unknown:
+            return "not modelled", f"{unknown.text} at {unknown.rip:#x} is not modelled"
+        return found
+    return None
+
+
+def _td_exit(event: TdExited) -> tuple[str, str] | None:
+    if event.status & (s.FATAL | s.NON_RECOVERABLE) and event.reason != exits.TRIPLE_FAULT:
+        return "dead", event.why
+    return _reason(event.reason, event.why)
+
+
+def _reason(reason: int, why: str) -> tuple[str, str] | None:
+    match reason:
+        case exits.TRIPLE_FAULT:
+            return "triple fault", "an exception could not be delivered, not even a double fault"
+        case exits.EPT_VIOLATION:
+            return "memory", f"it used memory that it does not have: {why}"
+        case exits.NMI:
+            return "machine check", why
+    return None

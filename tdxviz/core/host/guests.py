@@ -1,0 +1,79 @@
+"""Putting a user's program into a guest: the runtime, the program, a stack; a TD or an ordinary VM.
+
+What has content is added and measured (PAGE.ADD, then 16 MR.EXTEND); zero pages are only added, as a
+TDVF's temporary memory is: their address is in MRTD, their content is not.
+"""
+
+from dataclasses import dataclass
+
+from tdxviz.core.commands import HostWrite, VmCreate, VmMap
+from tdxviz.core.faults import TdxvizError
+from tdxviz.core.guest import programs
+from tdxviz.core.guest.load.image import Image
+from tdxviz.core.host import boot, layout
+from tdxviz.core.host.seam import Recipe, seamcall
+from tdxviz.core.units import MIB, PAGE, Gpa, Hpa
+
+FRAMES: Hpa = 16 * MIB
+"""Host pages of the guest, one after the other; far from what the vault scenario uses."""
+MOST_FRAMES = (0x0E00_0000 - FRAMES) // PAGE
+INFO: Gpa = 0x8000_5000
+IDT: Gpa = 0x8000_4000
+INNER: Gpa = 0x8000_6000
+STACK: Gpa = 0x8001_0000
+STACK_SIZE = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``content``: GPA -> bytes, measured. ``zero``: pages that are only added."""
+
+    content: dict[Gpa, bytes]
+    zero: tuple[Gpa, ...]
+
+    def hpa_of(self, gpa: Gpa) -> Hpa:
+        """Where the host puts a page of the guest. Raises TdxvizError for one it does not have."""
+        if gpa not in self.frames:
+            raise TdxvizError(f"the guest has no page at {gpa:#x}")
+        return self.frames[gpa]
+
+    @property
+    def gpas(self) -> list[Gpa]:
+        return sorted((*self.content, *self.zero))
+
+    @property
+    def frames(self) -> dict[Gpa, Hpa]:
+        return {gpa: FRAMES + n * PAGE for n, gpa in enumerate(self.gpas)}
+
+
+def plan(image: Image) -> Plan:
+    """The pages of a guest that runs ``image`` on the runtime."""
+    runtime = programs.load("runtime").pages
+    info = image.entry.to_bytes(8, "little").ljust(PAGE, b"\x00")
+    own = (IDT, INNER, INNER + PAGE, *range(STACK, STACK + STACK_SIZE, PAGE))
+    content, zero = image.pages()
+    return Plan(runtime | {INFO: info} | content, (*own, *zero))
+
+
+def build_td(pages: Plan) -> Recipe:
+    """A runnable TD; the platform must be up."""
+    frames = pages.frames
+    yield from boot.create_td()
+    yield from boot.create_vcpu()
+    yield from boot.sept_tables(list(frames))
+    for gpa, content in sorted(pages.content.items()):
+        yield from boot.add_page(gpa, frames[gpa], content, layout.SOURCE_PAGES)
+    yield HostWrite(hpa=layout.SOURCE_PAGES, data=bytes(PAGE), how="full-line", lp=0)
+    for gpa in sorted(pages.zero):
+        yield from seamcall(
+            "TDH.MEM.PAGE.ADD", rcx=gpa, rdx=layout.TDR, r8=frames[gpa], r9=layout.SOURCE_PAGES
+        )
+    yield from seamcall("TDH.MR.FINALIZE", rcx=layout.TDR)
+
+
+def build_vm(pages: Plan) -> Recipe:
+    """An ordinary VM of the legacy world with the same pages."""
+    yield VmCreate(vm=0, eptp=layout.TABLES)
+    for gpa, hpa in pages.frames.items():
+        yield HostWrite(hpa=hpa, data=pages.content.get(gpa, bytes(PAGE)), how="full-line", lp=0)
+        yield VmMap(vm=0, gpa=gpa, hpa=hpa, tables=layout.TABLES + PAGE)
