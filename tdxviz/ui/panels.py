@@ -47,6 +47,7 @@ PANELS: tuple[Row, ...] = (
     Row("leaf_inspector", "Leaf inspector", "I", "leaf_inspector:LeafInspectorPanel", "Any leaf, check by check"),
     Row("vcpu", "vCPU", "V", "vcpu:VcpuPanel", "Registers and the next instructions"),
     Row("exit", "TD exit", "X", "exit:ExitPanel", "From guest to host, still by still"),
+    Row("predictor", "Branch predictor", "J", "predictor:PredictorPanel", "Who steers the branches"),
     Row("plots", "Bytes in numbers", "", "plots:PlotsPanel", "Histogram and entropy"),
     Row("attacks", "Attacks", "A", "attacks:AttacksPanel", "Play the malicious host"),
     Row("console", "Console", "", "console:ConsolePanel", "Commands and events as text"),

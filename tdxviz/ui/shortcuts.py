@@ -31,6 +31,7 @@ KEYS: tuple[tuple[str, str, str], ...] = (
     ("K", "panel:keyids", "KeyIDs"),
     ("F", "panel:machines", "state machines"),
     ("X", "panel:exit", "TD exit"),
+    ("J", "panel:predictor", "branch predictor: who steers the jumps"),
     ("I", "panel:leaf_inspector", "leaf inspector"),
     ("Ctrl+G", "goto", "go to an address"),
     ("Ctrl+F", "find", "find anything"),

@@ -1,0 +1,56 @@
+"""Entries with their trainers, history in cells, sweeps newest first."""
+
+from tdxviz.core import events as e
+from tdxviz.core.machine import Machine
+from tdxviz.ui.present import predictor as present
+from tdxviz.ui.present.questions import Questions
+
+
+def shown(machine: Machine, events=(), index: int = 0, lp: int = 0):
+    return present.picture(Questions(machine), list(events), index, lp)
+
+
+def trained() -> Machine:
+    machine = Machine("ci")
+    predictor = machine.platform.lps[0].predictor
+    predictor.train(0x1000, 0x2000, "host")
+    predictor.train(0x8000_0100, 0x8000_0200, "td-a")
+    predictor.push_return(0x8000_0300, "td-a")
+    return machine
+
+
+def test_every_entry_has_its_trainer_and_the_newest_comes_first():
+    picture = shown(trained())
+    assert [(one.kind, one.letter) for one in picture.learned] == [
+        ("target", "A"), ("target", "H"), ("return", "A"),
+    ]  # fmt: skip
+    assert picture.learned[0].words == "80000100 → 80000200"
+    assert "A, H trained" in picture.caption
+
+
+def test_the_history_is_the_predictors():
+    machine = trained()
+    cells = shown(machine).history
+    assert len(cells) == present.CELLS and any(cells)
+    value = 0
+    for cell in cells:
+        value = value << 2 | cell
+    assert value == machine.platform.lps[0].predictor.history
+
+
+def test_sweeps_of_this_processor_up_to_the_moment():
+    events = [
+        e.IbpbIssued(lp=0, reason="another vCPU", entries=3),
+        e.IbpbIssued(lp=1, reason="elsewhere", entries=1),
+        e.IbpbIssued(lp=0, reason="later", entries=2),
+    ]
+    picture = shown(trained(), events, 2)
+    assert [(one.words, one.index) for one in picture.sweeps] == [("3 entries: another vCPU", 1)]
+    assert [one.index for one in shown(trained(), events, 3).sweeps] == [3, 1]
+
+
+def test_an_empty_predictor_says_so_and_is_told_in_words():
+    picture = shown(Machine("legacy"))
+    assert picture.learned == () and "steered by nobody" in picture.caption
+    assert "no entries" in present.describe(picture)
+    assert "A 80000100" in present.describe(shown(trained()))
