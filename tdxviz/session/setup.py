@@ -5,6 +5,9 @@ from typing import cast
 
 from tdxviz.core.drive import drive
 from tdxviz.core.faults import TdxvizError
+from tdxviz.core.guest import gallery
+from tdxviz.core.guest.load.image import Image
+from tdxviz.core.host import guest_run, guests, run
 from tdxviz.core.host.setup import setup
 from tdxviz.core.machine import Machine
 from tdxviz.core.nearest import did_you_mean
@@ -12,6 +15,10 @@ from tdxviz.core.units import WORLDS, World
 
 SCENARIOS = ("vault", "empty")
 """``vault``: platform up, guest built and run until it is ready. ``empty``: after reset."""
+GALLERY = "guest:"
+"""``guest:NAME``: platform up, a guest of the gallery built and run until it begins."""
+RUNTIME_STEPS = 50_000
+"""Instructions in which the guest runtime reaches the program."""
 BIGGEST_SEED = (1 << 63) - 1
 
 
@@ -19,8 +26,9 @@ def check(world: str, seed: int, scenario: str) -> World:
     """Raises TdxvizError with the nearest right name."""
     if world not in WORLDS:
         raise TdxvizError(f"there is no world {world!r}; {did_you_mean(world, WORLDS)}")
-    if scenario not in SCENARIOS:
-        raise TdxvizError(f"there is no scenario {scenario!r}; {did_you_mean(scenario, SCENARIOS)}")
+    known = (*SCENARIOS, *(GALLERY + guest.name for guest in gallery.guests()))
+    if scenario not in known:
+        raise TdxvizError(f"there is no scenario {scenario!r}; {did_you_mean(scenario, known)}")
     if not 0 <= seed <= BIGGEST_SEED:
         raise TdxvizError(f"seed {seed} must be 0..{BIGGEST_SEED}")
     return cast(World, world)
@@ -32,4 +40,14 @@ def prepared(world: World, seed: int, scenario: str) -> Machine:
     machine = Machine(world, seed)
     if scenario == "vault":
         drive(machine, setup(machine))
+    elif scenario.startswith(GALLERY):
+        _build(machine, gallery.guest(scenario.removeprefix(GALLERY)).image())
     return machine
+
+
+def _build(machine: Machine, image: Image) -> None:
+    """A guest on the small runtime, run to the first instruction of its own."""
+    pages = guests.plan(image)
+    machine.books = guests.books(image, pages)
+    drive(machine, guest_run.start(machine, pages))
+    drive(machine, run.resume(machine, steps=RUNTIME_STEPS, until=image.entry, trace=False))

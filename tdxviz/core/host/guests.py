@@ -6,6 +6,7 @@ TDVF's temporary memory is: their address is in MRTD, their content is not.
 
 from dataclasses import dataclass
 
+from tdxviz.core.books import Books
 from tdxviz.core.commands import HostWrite, VmCreate, VmMap
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.guest import programs
@@ -53,6 +54,11 @@ def plan(image: Image) -> Plan:
     own = (IDT, INNER, INNER + PAGE, *range(STACK, STACK + STACK_SIZE, PAGE))
     content, zero = image.pages()
     return Plan(runtime | {INFO: info} | content, (*own, *zero))
+
+
+def books(image: Image, pages: Plan) -> Books:
+    """What the host knows of such a guest."""
+    return Books(image.name, image.symbols, pages.frames, tuple(sorted(image.lines)))
 
 
 def build_td(pages: Plan) -> Recipe:

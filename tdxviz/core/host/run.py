@@ -7,7 +7,7 @@ from tdxviz.core.arch import status as s
 from tdxviz.core.arch.leaves import BY_NAME
 from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.commands import Command, RunGuest, Seamcall, VmEnter
-from tdxviz.core.events import Event, InstructionRetired, LeafReturned, TdExited
+from tdxviz.core.events import Event, InstructionRetired, LeafReturned, TdExited, VmExited
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.host import layout
 from tdxviz.core.host.seam import Recipe, seamcall
@@ -88,4 +88,6 @@ def _gave_up(events: tuple[Event, ...]) -> bool:
         if isinstance(event, TdExited):
             dead = event.status & (s.FATAL | s.NON_RECOVERABLE)
             return bool(dead) or event.reason not in (exits.EPT_VIOLATION, exits.TDCALL)
+        if isinstance(event, VmExited):
+            return event.reason != exits.VMCALL  # a call for the host: it needs no answer of ours
     return True

@@ -1,0 +1,38 @@
+"""Scenarios: by name, checked, and ready at their first moment."""
+
+import pytest
+
+from tdxviz.core.faults import TdxvizError
+from tdxviz.core.guest import gallery
+from tdxviz.session import setup
+from tdxviz.session.actions import Action
+from tdxviz.session.session import Session
+
+
+@pytest.mark.parametrize(
+    ("world", "seed", "scenario", "message"),
+    [
+        ("mars", 7, "vault", "no world 'mars'"),
+        ("ci", -1, "vault", "seed -1"),
+        ("ci", 7, "volt", "did you mean 'vault'"),
+        ("ci", 7, "guest:reprot", "did you mean 'guest:report'"),
+    ],
+)
+def test_what_does_not_exist_is_told_with_the_nearest(world, seed, scenario, message):
+    with pytest.raises(TdxvizError, match=message):
+        setup.check(world, seed, scenario)
+
+
+@pytest.mark.parametrize("world", ["legacy", "li", "ci"])
+def test_a_gallery_guest_stands_at_its_first_instruction(world):
+    machine = setup.prepared(world, 7, "guest:report")
+    entry = gallery.guest("report").image().entry
+    assert machine.platform.lps[0].cpu.rip == entry == machine.books.symbol("_start")
+
+
+@pytest.mark.parametrize("world", ["legacy", "ci"])
+def test_its_labels_can_be_run_to_and_its_calls_are_answered(world):
+    session = Session(world, 7, "guest:report")
+    for label in ("worked", "told", "told_too_much"):
+        session.act(Action("resume", {"until": label}))
+        assert session.machine.platform.lps[0].cpu.rip == session.machine.books.symbol(label)
