@@ -136,4 +136,5 @@ def test_ctrl_c_ends_quietly_with_130():
     running.stdout.readline()  # it is at work
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=30)
-    assert (running.returncode, errors) == (130, b"")
+    # interrupted in the middle of some import, CPython ends itself by the signal: the same to a shell
+    assert running.returncode in (130, -signal.SIGINT) and errors == b""
