@@ -70,9 +70,10 @@ def _qword(machine: Machine, hpa: Hpa, keyid: Hkid) -> int:
     return int.from_bytes(data[hpa % 64 : hpa % 64 + 8], "little")
 
 
-def walk(machine: Machine, gpa: Gpa) -> WalkInfo:
-    """Walk Secure EPT (private GPA) or the host's EPT (legacy VM, or SHARED bit set)."""
-    td = _first_td(machine)
+def walk(machine: Machine, gpa: Gpa, td: TdInfo | None = None) -> WalkInfo:
+    """Walk Secure EPT (private GPA) or the host's EPT (legacy VM, or SHARED bit set), of the first
+    TD unless another is given."""
+    td = td or _first_td(machine)
     shared = bool(td and gpa >> 47 & 1)
     private = td is not None and not shared
     root, keyid = (td.sept_root, td.hkid) if td and private else (_ept_root(machine), 0)
@@ -178,9 +179,11 @@ def gpa_of(machine: Machine, td: TdInfo, page: Hpa) -> tuple[Gpa | None, str]:
 def tlb(machine: Machine, lp: int) -> tuple[TlbRow, ...]:
     """The translations that a logical processor holds, oldest first."""
     rows: list[TlbRow] = []
+    guests = () if machine.module is None else tds(machine.platform, machine.module)
     for entry in machine.platform.lps[lp].tlb.entries():
         actor = _actor_of(machine, entry.vpid)
-        now = walk(machine, entry.gpa) if actor == guest_actor(machine) else None
+        td = next((one for one in guests if one.actor == actor), None)
+        now = walk(machine, entry.gpa, td) if td or actor == guest_actor(machine) else None
         stale = now is not None and now.hpa != entry.hpa
         rows.append(
             TlbRow(

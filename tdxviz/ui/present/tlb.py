@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tdxviz.core import peek_module
 from tdxviz.core.units import Gla, Gpa, Hkid, Hpa
 from tdxviz.ui.present.hexes import actor_title, owner_token, spaced
 from tdxviz.ui.present.questions import PROCESSORS, Questions
@@ -56,21 +57,36 @@ class Processor:
 
 
 @dataclass(frozen=True, slots=True)
-class Epoch:
-    """``current`` is the count that the running vCPUs are in: the one with the parity of the epoch."""
+class Runner:
+    """A vCPU that is entered now."""
 
+    lp: int
+    vcpu: int
+    epoch: int
+    """The TD's epoch at which it entered."""
+    old: bool
+    """An older one than the TD's: it may use translations that were blocked since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """A TD's epoch. ``counts``: its running vCPUs by parity of the epoch at which they entered."""
+
+    actor: str
+    owner: str
     number: int
-    even: int
-    odd: int
+    counts: tuple[int, int]
+    runners: tuple[Runner, ...]
     words: str
 
 
 def processors(ask: Questions) -> tuple[Processor, ...]:
     """Every logical processor, in order."""
     found: list[Processor] = []
-    guest = ask.actors()[0]
+    module, guest = ask.machine.module, ask.actors()[0]
     for lp, mode in enumerate(ask.modes()):
-        actor = guest if mode in ("td", "vm") else "host"
+        current = module.current.get(lp) if module is not None else None
+        actor = current.actor if current else guest if mode in ("td", "vm") else "host"
         who = actor_title(actor) if actor != "host" else "host"
         found.append(Processor(lp, who, owner_token(actor), len(ask.tlb(lp))))
     return tuple(found)
@@ -110,28 +126,35 @@ def flushed(news: Sequence[Any]) -> str:
     return "; ".join(parts[-2:])
 
 
-def epoch(ask: Questions) -> Epoch | None:
-    """The counters by which the module knows that no processor uses an old translation."""
-    info = ask.epochs()
-    if info is None:
-        return None
-    old = (info.refcount0, info.refcount1)[1 - info.td_epoch % 2]
-    if old:
-        words = f"{old} vCPU still runs with the epoch before: tracking is not done"
+def epochs(ask: Questions) -> tuple[Epoch, ...]:
+    """For each TD the counters by which the module knows that nobody uses an old translation."""
+    rows = ask.once(("td rows",), lambda: peek_module.td_rows(ask.machine))
+    return tuple(_epoch(td) for td in rows if td.epoch)
+
+
+def _epoch(td: peek_module.TdRow) -> Epoch:
+    runners = tuple(
+        Runner(v.runs_on, v.number, v.epoch, v.epoch < td.epoch) for v in td.vcpus if v.runs_on is not None
+    )
+    late = [f"vCPU {r.vcpu} on LP{r.lp}" for r in runners if r.old]
+    count = td.refcounts[1 - td.epoch % 2]
+    if late:
+        words = f"{' and '.join(late)} still runs with the epoch before: tracking is not done until it exits"
+    elif count:
+        words = f"{count} vCPU counted in the epoch before: tracking is not done"
     else:
-        words = "nobody runs with an older epoch: blocked pages may be removed"
-    return Epoch(info.td_epoch, info.refcount0, info.refcount1, words)
+        words = "nobody runs with an older epoch: what was blocked before it may be removed"
+    return Epoch(td.actor, owner_token(td.actor), td.epoch, td.refcounts, runners, words)
 
 
 def describe(ask: Questions, lp: int, shown: Sequence[Row]) -> str:
     who = processors(ask)[lp].who if lp < PROCESSORS else ""
     lines = [f"GPA {spaced(r.gpa)} to HPA {spaced(r.hpa)} {r.perms} {r.state}" for r in shown[:8]]
     more = f" and {len(shown) - 8} more" if len(shown) > 8 else ""
-    counters = epoch(ask)
-    tail = (
-        f" TD epoch {counters.number}, even count {counters.even}, odd count {counters.odd}: {counters.words}."
-        if counters
-        else ""
+    tail = "".join(
+        f" {actor_title(one.actor)} epoch {one.number}, even count {one.counts[0]}, odd count {one.counts[1]}: "
+        f"{one.words}."
+        for one in epochs(ask)
     )
     body = "; ".join(lines) + more if lines else "it holds no translation"
     return f"TLB of processor {lp}, running {who}: {body}.{tail}"

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QPen
+from PySide6.QtCore import QPointF, QRectF
 
 from tdxviz.ui.present import links
 from tdxviz.ui.present import tlb as present
 from tdxviz.ui.views.board import Board
 from tdxviz.ui.views.stage_brush import CENTRE, LEFT, Brush
+from tdxviz.ui.views.tlb_epochs import clock, paint_epochs
 
 COLUMNS = (
     ("V", 2, "Valid: the entry may be used."),
@@ -69,14 +69,16 @@ class TlbPanel(Board):
         return act
 
     def shown(self) -> object:
-        return self.processor(), self.rows(), present.processors(self.ask), present.epoch(self.ask)
+        return self.processor(), self.rows(), present.processors(self.ask), present.epochs(self.ask)
 
     # --- painting -------------------------------------------------------------------------
 
     def paint_body(self, brush: Brush, area: QRectF) -> float:
         u = brush.u
         line = brush.font(True, 12)[1].height()
-        top = self._processors(brush, area, line) + 4 * u
+        chips, top = self._processors(brush, area, line)
+        room = QRectF(area.left(), top, area.width(), line)
+        top = paint_epochs(brush, room, present.epochs(self.ask), chips, self.hit) + 4 * u
         columns = self._columns(brush, area)
         head = QRectF(area.left(), top, area.width(), line + 2 * u)
         for (name, _, tip), x, width in columns:
@@ -94,9 +96,9 @@ class TlbPanel(Board):
             y = rect.bottom()
         return self._foot(brush, QRectF(area.left(), y + 3 * u, area.width(), line)) - area.top()
 
-    def _processors(self, brush: Brush, area: QRectF, line: float) -> float:
-        """One chip a processor; the shown one is filled. The y below them."""
-        u = brush.u
+    def _processors(self, brush: Brush, area: QRectF, line: float) -> tuple[dict[int, QRectF], float]:
+        """One chip a processor; the shown one is filled. Where each lies, and the y below them."""
+        u, chips = brush.u, dict[int, QRectF]()
         x, y = area.left(), area.top() + 2 * u
         for one in present.processors(self.ask):
             words = f"LP{one.lp} {one.who} {one.count}"
@@ -110,8 +112,9 @@ class TlbPanel(Board):
             brush.text(rect, words, size=12, bold=False, align=CENTRE)
             tip = f"Logical processor {one.lp} runs {one.who} and holds {one.count} translations. Click: show them."
             self.hit(rect, self._choose(one.lp), tip)
+            chips[one.lp] = rect
             x += width + 5 * u
-        return y + line + 6 * u
+        return chips, y + line + 6 * u
 
     def _columns(self, brush: Brush, area: QRectF) -> list[tuple[tuple[str, int, str], float, float]]:
         """Column, x and width; the least important go when there is no room."""
@@ -168,47 +171,15 @@ class TlbPanel(Board):
         if row.state == "ok":
             brush.text(cell, "ok · new" if row.fresh else "ok", "good", mono=True, size=12)
             return
-        centre = QPointF(cell.left() + 7 * u, cell.center().y())
-        brush.p.setBrush(Qt.BrushStyle.NoBrush)
-        brush.p.setPen(QPen(brush.color("bad"), 1.6 * u))
-        brush.p.drawEllipse(centre, 6 * u, 6 * u)
-        brush.p.drawLine(centre, QPointF(centre.x(), centre.y() - 4 * u))
-        brush.p.drawLine(centre, QPointF(centre.x() + 3 * u, centre.y()))
+        clock(brush, QPointF(cell.left() + 7 * u, cell.center().y()))
         brush.text(cell.adjusted(17 * u, 0, 0, 0), row.state, "bad", mono=True, size=12, bold=True)
 
     def _foot(self, brush: Brush, at: QRectF) -> float:
-        """The TD's epoch and its two counts; what the last step flushed. The y below."""
-        u, line = brush.u, at.height()
-        counters = present.epoch(self.ask)
-        y = at.top()
-        if counters is not None:
-            x = at.left()
-            current = counters.number % 2
-            for text, on in (
-                (f"TD epoch {counters.number}", False),
-                (f"even {counters.even}", current == 0),
-                (f"odd {counters.odd}", current == 1),
-            ):
-                width = brush.width(text, True, 12, on) + 14 * u
-                rect = QRectF(x, y, width, line + 4 * u)
-                brush.frame(
-                    rect, brush.tint("td_a", 0.22) if on else brush.color("bg"), brush.color("rule"), u, 3 * u
-                )
-                brush.text(rect, text, mono=True, size=12, bold=on, align=CENTRE)
-                self.hit(rect, None, "The module counts running vCPUs per parity of the epoch at which they entered; "
-                         "TDH.MEM.TRACK raises the epoch and needs the older count to be 0.")  # fmt: skip
-                x += width + 5 * u
-            y += line + 6 * u
-            lines = 1 if brush.width(counters.words, size=12) < at.width() else 2
-            brush.wrapped(
-                QRectF(at.left(), y, at.width(), line), counters.words, "secondary", size=12, lines=lines
-            )
-            y += lines * line + 2 * u
+        """What the last step flushed. The y below."""
         note = present.flushed(links.latest(self.moment))
         if note:
-            brush.text(QRectF(at.left(), y, at.width(), line), note, "warn", size=12, bold=True)
-            y += line
-        return y
+            brush.text(at, note, "warn", size=12, bold=True)
+        return at.bottom() if note else at.top()
 
 
 def _focus(row: present.Row) -> object:
