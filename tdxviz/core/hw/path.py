@@ -156,6 +156,11 @@ def _translate(
     return entry, gla
 
 
+FETCH_FROM_SHARED = 0x19
+"""Error code of the #PF of a TD that fetches code from shared memory: present, reserved bit, fetch.
+An assumption: code must lie in private memory, but the exact fault could not be confirmed."""
+
+
 def _walk(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, kind: str) -> TlbEntry:
     cpu = ctx.cpu
     gpa, granted = gla, 7
@@ -165,6 +170,8 @@ def _walk(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, kind: s
             no_execute=bool(cpu.efer & EFER_NXE),
             read=lambda at: _guest_entry(p, lp, ctx, at),
         )  # fmt: skip
+    if kind == "fetch" and ctx.walk_sept and gpa >> ctx.gpaw_shared_bit & 1:
+        raise GuestFault(walk.PF, FETCH_FROM_SHARED | (4 if cpu.cpl == 3 else 0), gla)
     mapping = second_level(p, lp.id, ctx, gpa, kind)
     allowed = granted & mapping.perms
     if not mapping.perms & {"load": 1, "store": 2, "fetch": 4}[kind]:

@@ -177,3 +177,16 @@ def test_a_direct_line_goes_past_the_cache_and_drops_only_its_own_alias():
 
 def test_addresses_wrap_at_the_top():
     assert path._pieces(U64 - 1, 4) == [(U64 - 1, 2), (0, 2)]
+
+
+def test_a_td_fetches_no_code_from_shared_memory():
+    from tdxviz.core import events as e
+    from tdxviz.session.actions import Action
+    from tdxviz.session.session import Session
+
+    session = Session("ci", 7, "guest:leap")
+    session.act(Action("resume", {"until": "away"}))
+    session.act(Action("resume", {"steps": 2}))
+    faults = [event for event in session.events if isinstance(event, e.ExceptionDelivered)]
+    assert [(fault.vector, fault.error) for fault in faults] == [(14, path.FETCH_FROM_SHARED)]
+    assert session.machine.platform.lps[0].cpu.cr2 == 0x1_0020_0000
