@@ -140,6 +140,12 @@ class HostTime(Command, frozen=True, kw_only=True, tag=True):
     lp: int = 1
 
 
+class HostCount(Command, frozen=True, kw_only=True, tag=True):
+    """Host software reads its performance counter of retired instructions on a logical processor."""
+
+    lp: int = 0
+
+
 class HostWrite(Command, frozen=True, kw_only=True, tag=True):
     """A store by host software. ``full-line`` is MOVDIR64B-like, ``ordinary`` goes through the
     cache, ``partial`` reaches memory with fewer than 64 bytes. Without ``trace`` the store alone is
@@ -233,7 +239,7 @@ class Reboot(Command, frozen=True, kw_only=True, tag=True):
 
 
 AnyCommand = (
-    Seamcall | Proceed | RunGuest | RaiseInterrupt | VmCreate | VmMap | VmEnter | VmWrite | VmInvept | HostWait
+    Seamcall | Proceed | RunGuest | RaiseInterrupt | VmCreate | VmMap | VmEnter | VmWrite | VmInvept | HostWait | HostCount
     | HostTime
     | HostRead | HostWrite
     | FlushLine | EvictLine | ReadHostRegisters | DmaMap | DmaRead | DmaWrite | BusCapture

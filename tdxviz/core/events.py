@@ -206,6 +206,12 @@ class HostTimed(Event, frozen=True, kw_only=True, tag=True):
     slow: bool
 
 
+class HostCounted(Event, frozen=True, kw_only=True, tag=True):
+    """``retired``: guest instructions that the host's performance counter has counted so far."""
+
+    retired: int
+
+
 class HostStored(Event, frozen=True, kw_only=True, tag=True):
     hpa: Hpa
     keyid: Hkid
@@ -602,7 +608,7 @@ class CpuidAnswered(Event, frozen=True, kw_only=True, tag=True):
 AnyEvent = (
     AccessBegan | TlbHit | TlbMissed | TableRead | TlbFilled | TlbFlushed | CacheHit | CacheMissed
     | LineFetched | LineDecrypted | LinePoisoned | LineFilled | LineEvicted | LineWritten
-    | MemoryLoaded | MemoryStored | InstructionRetired | HostLoaded | HostTimed | HostStored
+    | MemoryLoaded | MemoryStored | InstructionRetired | HostLoaded | HostTimed | HostCounted | HostStored
     | HostFaulted
     | HostRegistersRead | DmaMapped | DmaLoaded | DmaStored | IommuFaulted | BusCaptured
     | BusInjected | BitFlipped | DimmDumped | MachineRebooted | CommandRefused

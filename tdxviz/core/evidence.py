@@ -87,6 +87,10 @@ class Evidence:
     """Which of the choices the guest used, one after the other."""
     guessed: list[int] = field(default_factory=list)
     """What the attacker makes of what it could notice."""
+    executed: int = 0
+    """Instructions of the guest so far."""
+    counted: tuple[int, int] | None = None
+    """The host's last look at its counter, and ``executed`` then."""
     primed: set[int] = field(default_factory=set)
     """Lines whose load the host has timed."""
     pattern_lost: bool = False

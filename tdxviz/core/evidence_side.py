@@ -21,6 +21,9 @@ class Findings(Protocol):
     used: list[int]
     guessed: list[int]
     primed: set[int]
+    executed: int
+    counted: tuple[int, int] | None
+    got_words: str
     pattern_lost: bool
     decided_by: str
     carried_out: bool
@@ -72,6 +75,30 @@ def _(event: e.HostTimed, found: Findings) -> None:
             _guess(found, hits)
             found.signal("host", "data", "timing")
     found.primed.add(event.hpa)
+
+
+@weigh.register
+def _(event: e.InstructionRetired, found: Findings) -> None:
+    if event.actor == found.case.guest:
+        found.executed += 1
+
+
+@weigh.register
+def _(event: e.HostCounted, found: Findings) -> None:
+    """Two looks at a counter: did it count what the guest did in between?"""
+    if found.counted is not None:
+        counted, (start, done) = event.retired, found.counted
+        found.carried_out = True
+        real = found.executed - done
+        if real and counted - start == real:
+            found.pattern_lost = True
+            found.decided_by = "nothing: the host's counters run in an ordinary VM if the host wants"
+            found.signal("host", "data", "event counts")
+        elif real:
+            found.got_words = "counts without the guest's share"
+            found.decided_by = "counting is suppressed while the TD runs"
+            found.signal("host", "data", "counts without the TD's share")
+    found.counted = (event.retired, found.executed)
 
 
 def _set(hpa: Hpa) -> int:

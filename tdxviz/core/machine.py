@@ -126,6 +126,8 @@ class Machine:
                 running.raise_interrupt(self.state, command)
             case c.Reboot():
                 self._reboot(command)
+            case c.HostCount():
+                running.count(self.state, command)
             case c.HostWait():
                 running.wait(self.state, command)
             case c.VmCreate() | c.VmMap() | c.VmEnter() | c.VmWrite() | c.VmInvept():

@@ -6,7 +6,14 @@ architectural outcome of a guest instruction is caught here and nowhere else.
 
 from tdxviz.core import commands as c
 from tdxviz.core import legacy
-from tdxviz.core.events import CommandRefused, HostRegistersRead, InterruptArrived, RunPaused, TimePassed
+from tdxviz.core.events import (
+    CommandRefused,
+    HostCounted,
+    HostRegistersRead,
+    InterruptArrived,
+    RunPaused,
+    TimePassed,
+)
 from tdxviz.core.faults import (
     Architectural,
     Boundary,
@@ -64,6 +71,19 @@ def wait(state: State, command: c.HostWait) -> None:
 def _run_some(
     state: State, lp: LogicalProcessor, steps: int, until: int | None, stop: str = "", first: int = 0
 ) -> int:
+    """As ``_run``; the host's performance counters stand still meanwhile if a TD runs that has not
+    opted in to them."""
+    now = state.module.current.get(lp.id) if state.module and lp.mode == "td" else None
+    before = lp.retired
+    used = _run(state, lp, steps, until, stop, first)
+    if now is not None and not now.perfmon:
+        lp.uncounted += lp.retired - before
+    return used
+
+
+def _run(
+    state: State, lp: LogicalProcessor, steps: int, until: int | None, stop: str, first: int
+) -> int:  # fmt: skip
     """Run until something needs attention. Returns how many steps of the budget were used; 0 when the
     next instruction is ``stop`` and others ran since ``first`` had retired."""
     p, ctx, cpu = state.platform, translation(state, lp), lp.cpu
@@ -163,6 +183,11 @@ def _physical_interrupt(state: State, lp: LogicalProcessor) -> bool:
         return True
     assert state.module is not None
     return guest_side.guest_interrupt(state.platform, state.module, lp.id, vector)
+
+
+def count(state: State, command: c.HostCount) -> None:
+    lp = state.platform.lps[command.lp]
+    state.platform.note(HostCounted(lp=lp.id, retired=lp.retired - lp.uncounted))
 
 
 def read_host_registers(state: State, command: c.ReadHostRegisters) -> None:

@@ -133,6 +133,8 @@ def _sentence(case: Case, found: ev.Evidence, outcome: OutcomeClass) -> str:
     if case.no_target:
         return case.no_target
     if found.pattern_lost and not found.leaked:
+        if not case.choices:
+            return "The attacker knows how much the guest did, step for step; it read no byte."
         return "The attacker knows which of its places the guest used, and so a bit of its secret; it read no byte."
     if found.leaked:
         return f"The attacker now holds {found.leak_words}."

@@ -66,3 +66,21 @@ def test_in_the_legacy_world_the_exit_names_the_page_too():
     )
     found = collect(case, [exit_, load])
     assert found.pattern_lost and found.signals == [("host", "vm-exit", "EPT violation")]
+
+
+def retired(count: int) -> list[e.InstructionRetired]:
+    return [e.InstructionRetired(lp=0, actor="td-a", rip=n, code=b"\x90") for n in range(count)]
+
+
+def counted(number: int) -> e.HostCounted:
+    return e.HostCounted(lp=0, retired=number)
+
+
+def test_a_counter_that_counts_the_guest_tells_what_it_does():
+    case = Case(attack="x", world="ci", position="software", guest="td-a")
+    found = collect(case, [counted(5), *retired(7), counted(12)])
+    assert found.pattern_lost and ("host", "data", "event counts") in found.signals
+    still = collect(case, [counted(5), *retired(7), counted(5)])
+    assert not still.pattern_lost
+    assert still.signals == [("host", "data", "counts without the TD's share")]
+    assert collect(case, [counted(5), counted(5)]).signals == []

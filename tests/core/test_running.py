@@ -204,3 +204,12 @@ def test_waiting_lets_entered_guests_go_on_and_enters_nobody(ready, world):
     events = machine.do(c.HostWait(steps=20))
     assert [event.ran for event in events if isinstance(event, e.TimePassed)] == [()]
     assert machine.platform.lps[0].mode == "host"
+
+
+@pytest.mark.parametrize(("world", "counted"), [("legacy", 30), ("ci", 0)])
+def test_the_hosts_counter_stands_still_while_a_td_runs(ready, world, counted):
+    machine = ready(world)
+    (before,) = machine.do(c.HostCount())
+    machine.do(c.RunGuest(steps=30))
+    (after,) = machine.do(c.HostCount())
+    assert after.retired - before.retired == counted

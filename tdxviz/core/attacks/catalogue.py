@@ -22,6 +22,7 @@ IDS = (
     "never-schedule",
     "sept-page-trace",
     "llc-prime-probe",
+    "perf-counters",
     "tdmr-pamt-misconfig",
     "badram-spd-alias",
 )

@@ -43,6 +43,8 @@ class LogicalProcessor:
     pending_interrupt: int = -1
     retired: int = 0
     """Guest instructions completed here since power-on."""
+    uncounted: int = 0
+    """Of these, instructions of TDs during which the host's performance counters stood still."""
     predictor: Predictor = field(default_factory=Predictor)
 
     @property
@@ -54,13 +56,13 @@ class LogicalProcessor:
         return LogicalProcessor(
             self.id, self.package, self.mode, self.cpu.copy(), self.gprs.copy(), self.xmm.copy(),
             self.tlb.copy(), self.tdvpr, self.vm, self.last_tdvpr, self.pending_interrupt, self.retired,
-            self.predictor.copy(),
+            self.uncounted, self.predictor.copy(),
         )  # fmt: skip
 
     def digest(self, h: "hashlib._Hash") -> None:
         state = (
             self.id, self.mode, self.cpu, self.gprs, self.xmm, self.tdvpr, self.vm,
-            self.last_tdvpr, self.pending_interrupt, self.retired,
+            self.last_tdvpr, self.pending_interrupt, self.retired, self.uncounted,
         )  # fmt: skip
         h.update(repr(state).encode())
         self.tlb.digest(h)

@@ -87,7 +87,7 @@ def enter(call: Call) -> None:
         td.tdr_page, vcpu.tdvpr, td.actor, vcpu.index, td.hkid, td.sept_root,
         vps["SHARED_EPTP"] & ~(PAGE - 1), vps["VCPU_EPOCH"], vps["POSTED_INTERRUPT_NOTIFICATION_VECTOR"],
         vps["POSTED_INTERRUPT_DESCRIPTOR_ADDRESS"], bool(vps["PIN_BASED_CONTROLS"] & PROCESS_POSTED),
-        instructions.cr4_barred(tdcs["ATTRIBUTES"], tdcs["XFAM"]),
+        instructions.cr4_barred(tdcs["ATTRIBUTES"], tdcs["XFAM"]), bool(tdcs["ATTRIBUTES"] >> 63),
     )  # fmt: skip
     _vcpu_state(call.p, call.lp, vcpu, "ACTIVE")
     if not vcpu_state.can_be_loaded(lp.cpu):

@@ -87,6 +87,8 @@ class Current(NamedTuple):
     posting: bool = False
     barred_cr4: int = 0
     """CR4 bits of features that the TD does not have."""
+    perfmon: bool = False
+    """ATTRIBUTES.PERFMON: the TD owns the performance counters while it runs."""
 
 
 @dataclass(slots=True)

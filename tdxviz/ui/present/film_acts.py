@@ -196,3 +196,10 @@ def _(event: e.MachineRebooted, cutter: Cutter) -> bool:
     words = f"{event.why}." if event.why else "Keys are new, memory is scrubbed, guests are gone."
     cutter.still("act", "reboot", words, host_core(event.lp), refused=bool(event.why))
     return True
+
+
+@_take.register
+def _(event: e.HostCounted, cutter: Cutter) -> bool:
+    cutter.begin("host", "host", f"Host software reads its performance counter on core {max(event.lp, 0)}")
+    cutter.still("deliver", "count", f"{event.retired} instructions counted.", host_core(event.lp))
+    return True
