@@ -6,7 +6,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QColor, QWheelEvent
+from PySide6.QtGui import QColor, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QSlider, QToolButton
 
 from tdxviz import app
@@ -188,7 +188,11 @@ def test_the_timeline_is_clicked_and_zoomed(qtbot, window) -> None:
     middle = QPoint(panel.width() // 2, int(panel._area().center().y()))
     qtbot.mouseClick(panel, LEFT, pos=middle)
     assert 0 < bridge.moment.index < bridge.moment.total
+    strip = panel._strip().rect
+    qtbot.mouseDClick(panel, LEFT, pos=strip.center().toPoint())
     before = panel._high - panel._low
+    assert before == bridge.moment.total
+    under = panel._track().index(middle.x())
     at = QPointF(middle)
     turn = QWheelEvent(
         at, panel.mapToGlobal(at), QPoint(), QPoint(0, 120), Qt.MouseButton.NoButton,
@@ -197,8 +201,48 @@ def test_the_timeline_is_clicked_and_zoomed(qtbot, window) -> None:
     for _ in range(30):
         QApplication.sendEvent(panel, turn)
     assert panel._high - panel._low < before / 10
-    assert panel._low <= bridge.moment.index <= panel._high
+    assert panel._low <= under <= panel._high
     assert not panel.grab().isNull()
+
+
+def test_a_stroke_in_the_overview_chooses_the_window_and_the_window_follows(qtbot, window) -> None:
+    play_attack(qtbot, window)
+    qtbot.wait(30)
+    panel, bridge = window.workspace.panels["timeline"], window.control.bridge
+    end = bridge.moment.total
+    assert panel._low > 0  # not everything at once: events have letters
+    assert panel._high == end
+    strip = panel._strip()
+    y = int(strip.rect.center().y())
+    qtbot.mousePress(panel, LEFT, pos=QPoint(int(strip.x(100)), y))
+    move = QMouseEvent(
+        QMouseEvent.Type.MouseMove, QPointF(strip.x(300), y), panel.mapToGlobal(QPointF(strip.x(300), y)),
+        LEFT, LEFT, Qt.KeyboardModifier.NoModifier,
+    )  # fmt: skip
+    QApplication.sendEvent(panel, move)
+    assert abs(panel._low - 100) < 3
+    assert abs(panel._high - 300) < 3
+    qtbot.mouseRelease(panel, LEFT, pos=QPoint(int(strip.x(300)), y))
+    bridge.go_to(500)
+    assert panel._low < 500 < panel._high
+    assert abs(panel._high - panel._low - 200) < 3
+    bridge.bookmark("here")
+    panel.grab()
+    star = next(hit for hit in panel.hits if "Bookmark" in hit.tooltip)
+    bridge.go_to(490)
+    qtbot.mouseClick(panel, LEFT, pos=star.rect.center().toPoint())
+    assert bridge.moment.index == 500
+
+
+def test_pointing_at_an_event_shows_its_place_everywhere(qtbot, window) -> None:
+    play_attack(qtbot, window)
+    panel, bridge = window.workspace.panels["timeline"], window.control.bridge
+    panel.grab()
+    hit = next(h for h in reversed(panel.hits) if getattr(h.target, "hpa", None) is not None)
+    qtbot.mouseMove(panel, hit.rect.center().toPoint())
+    assert bridge.moment.hover == hit.target
+    assert bridge.session.events[hit.target.event].hpa == hit.target.hpa
+    assert type(bridge.session.events[hit.target.event]).__name__ in panel.toolTip()
 
 
 def test_acting_in_the_past_makes_a_track_that_leads_back(qtbot, window) -> None:

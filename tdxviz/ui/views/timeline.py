@@ -2,138 +2,183 @@
 
 from typing import Any
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import (
-    QColor,
-    QFontMetricsF,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
+    QResizeEvent,
     QWheelEvent,
 )
 
 from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import timeline as present
-from tdxviz.ui.theme import OWNER_HUES
+from tdxviz.ui.present import timeline_marks as marks
+from tdxviz.ui.views import timeline_paint as paint
+from tdxviz.ui.views.stage_brush import Brush, Fonts
 
-MOST_ZOOM = 24
+HEAD, STRIP, FOOT, NAMES = 24, 11, 18, 82
+"""Heights of heading, overview and flags, width of the names, at 100 %."""
+CLOSER, WIDER = 0.8, 1.25
+TRACK_GAP = 3
 
 
 class TimelinePanel(Panel):
-    """Lanes of events, attacks, bookmarks and branches; the wheel zooms, a drag scrubs."""
+    """Above: the whole recording, a stroke in it chooses the window. Below: the window, which
+    follows the present moment."""
 
     name = "timeline"
     title = "Timeline"
-    tooltip = "Click: go there. Wheel: zoom. ← →: one step. [ ]: next event at the selected line"
+    tooltip = (
+        "Click: go there. Wheel or + −: zoom. Drag in the strip above: choose what is shown. "
+        "← →: one step. [ ]: next event at the selected line"
+    )
 
     def __init__(self, bridge: Any, theme: Any) -> None:
         super().__init__(bridge, theme)
+        self._fonts = Fonts(theme)
         self._low = 0.0
         self._high = 0.0
-        self._known = (0, "", 0)
+        self._zoomed = False
+        """Somebody chose the window's size; until then it is as many events as have letters."""
+        self._known: tuple[Any, ...] = ()
         self._rows = 4
         self._codes = b""
+        self._flags: tuple[marks.Flag, ...] = ()
+        self._blocks: dict[tuple[float, float, int], list[present.Block]] = {}
+        self._stroke: int | None = None
 
     def sizeHint(self) -> QSize:
-        return QSize(int(self.theme.px(600)), int(self.theme.px(112)))
+        return QSize(int(self.theme.px(600)), int(self.theme.px(124)))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(int(self.theme.px(200)), int(self.theme.px(104)))
+        return QSize(int(self.theme.px(200)), int(self.theme.px(112)))
+
+    def set_theme(self, theme: Any) -> None:
+        self._fonts = Fonts(theme)
+        super().set_theme(theme)
+        self._open()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._open()
 
     def show_moment(self, moment: Any) -> None:
-        what = (moment.total, moment.world, self.bridge.session.branch)
+        session = self.bridge.session
+        what = (moment.total, moment.world, session.branch, len(session.entries), id(session))
         if what != self._known:
+            another = what[1:3] != self._known[1:3] or what[4:] != self._known[4:]
             self._known = what
-            self._low, self._high = 0.0, float(max(moment.total, 1))
-            self._codes = present.codes(self.bridge.session.timeline.lanes)
+            self._codes = present.codes(session.timeline.lanes)
+            self._flags = marks.flags(session.entries)
             self._rows = 5 if present.PROBE in self._codes else 4
-        super().show_moment(moment)
+            self._blocks.clear()
+            self._zoomed = self._zoomed and not another
+        self.moment = moment
+        self._open()
+        self.update()
 
     # --- geometry -------------------------------------------------------------------------
 
+    def _open(self) -> None:
+        """The window: its size by letters unless somebody zoomed, its place by the moment."""
+        if self.moment is None or self._stroke is not None:
+            return
+        if not self._zoomed:
+            span = marks.opened(self.moment.total, self._area().width() / self.theme.px(1))
+            if span != self._high - self._low:
+                self._low = self.moment.index - span / 2
+                self._high = self._low + span
+        self._low, self._high = marks.followed(self._low, self._high, self.moment.index, self.moment.total)
+
+    def _strip(self) -> paint.Track:
+        u = self.theme.px(1)
+        rect = QRectF(NAMES * u, HEAD * u, max(self.width() - (NAMES + 12) * u, 10), STRIP * u)
+        return paint.Track(rect, 0.0, float(max(self.moment.total, 1) if self.moment else 1))
+
     def _area(self) -> QRectF:
-        u = self.theme.px
-        left = u(82)
+        u = self.theme.px(1)
+        top = (HEAD + STRIP + 8) * u
         return QRectF(
-            left, u(24), max(self.width() - left - u(12), 10), max(self.height() - u(24) - u(18), 8)
+            NAMES * u, top, max(self.width() - (NAMES + 12) * u, 10), max(self.height() - top - FOOT * u, 8)
         )
 
-    def _x(self, index: float) -> float:
-        area = self._area()
-        return area.left() + present.column(index, self._low, self._high, int(area.width()))
+    def _track(self) -> paint.Track:
+        return paint.Track(self._area(), self._low, self._high)
+
+    def _found(self, track: paint.Track) -> list[present.Block]:
+        key = (track.low, track.high, int(track.rect.width()))
+        if key not in self._blocks:
+            if len(self._blocks) > 8:
+                self._blocks.clear()
+            self._blocks[key] = present.blocks(self._codes, *key)
+        return self._blocks[key]
 
     # --- painting -------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.rect(), QColor(self.theme.panel))
+        painter.fillRect(self.rect(), self._fonts.color("panel"))
         self.hits = []
-        if self.moment is None:
-            return
-        self._heading(painter)
-        self._lanes(painter)
-        self._marks(painter)
-        self._tracks(painter)
-        self._now(painter)
-        self.paint_cursor(painter)
+        if self.moment is not None:
+            self._paint(Brush(painter, self.theme, self._fonts))
+            self.paint_cursor(painter)
         painter.end()
 
-    def _heading(self, painter: QPainter) -> None:
-        u, theme, moment = self.theme.px, self.theme, self.moment
-        painter.setPen(QColor(theme.text))
-        font = theme.font(13, True)
-        painter.setFont(font)
-        painter.drawText(int(u(10)), int(u(16)), self.title)
-        at = u(10) + QFontMetricsF(font).horizontalAdvance(self.title) + u(12)
-        painter.setFont(theme.font(12))
-        painter.setPen(QColor(theme.secondary))
+    def _paint(self, brush: Brush) -> None:
+        moment, events = self.moment, self.bridge.session.events
+        strip, track, world = self._strip(), self._track(), self.moment.world
+        self._heading(brush, track)
+        paint.overview(brush, strip, self._rows, world, self._found(strip), (self._low, self._high))
+        paint.now(brush, strip, moment.index, 1.4)
+        self.hit(strip.rect, None, "Everything. Drag: choose what is shown below. Double click: all of it")
+        paint.lane_names(brush, track, self._rows, world)
+        areas = paint.flags(brush, track, self._flags, FOOT * brush.u)
+        paint.blocks(brush, track, self._rows, world, self._found(track), events)
+        paint.touching(brush, track, self._rows, self._codes, events, moment)
+        self._event_hits(track)
+        for rect, flag in areas:
+            words = f"{flag.text}{': ' + flag.word if flag.word else ''}\nGo to its end"
+            self.hit(rect, lambda i=flag.end: self.bridge.go_to(i), words)
+        self._stars(brush, track)
+        self._branches(brush, track)
+        paint.now(brush, track, moment.index, 2.2)
+
+    def _heading(self, brush: Brush, track: paint.Track) -> None:
+        moment = self.moment
         name = type(moment.event).__name__ if moment.event is not None else "the guest is ready"
         words = f"event {moment.index} of {moment.total} · {name}"
-        if moment.chapter:
-            words += f" · {moment.chapter}"
-        room = self.width() - at - u(10)
-        words = QFontMetricsF(painter.font()).elidedText(words, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(int(at), int(u(16)), words)
+        words += f" · {moment.chapter}" if moment.chapter else ""
+        whole = track.high - track.low >= moment.total
+        shown = "" if whole else f"shown: {int(track.low) + 1} to {int(track.high)}"
+        paint.heading(brush, self.width(), self.title, words, shown)
 
-    def _lanes(self, painter: QPainter) -> None:
-        u, theme, area = self.theme.px, self.theme, self._area()
-        height = area.height() / self._rows
-        painter.setFont(theme.font(min(12, max(height / theme.scale - 2, 9))))
-        guest = "VM" if self.moment.world == "legacy" else "TD-A"
-        for number, (lane, words) in enumerate(present.LANES[: self._rows]):
-            y = area.top() + number * height
-            painter.setPen(QColor(theme.secondary))
-            room = QRectF(u(10), y, area.left() - u(14), height)
-            painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, guest if lane == "guest" else words)
-            painter.setPen(QPen(QColor(theme.rule), u(1)))
-            painter.drawLine(int(area.left()), int(y + height / 2), int(area.right()), int(y + height / 2))
-        wide = area.width() / max(self._high - self._low, 1) >= present.LETTERED
-        for block in present.blocks(self._codes, self._low, self._high, int(area.width())):
-            painter.setPen(QPen(QColor(theme.edge), u(0.6)))
-            painter.setBrush(self._lane_colour(block.lane))
-            y = area.top() + block.lane * height + height * 0.12
-            left = max(area.left() + block.left, area.left())
-            width = min(max(area.left() + block.right - left, 2), area.right() - left)
-            rect = QRectF(left, y, width, height * 0.76)
-            painter.drawRoundedRect(rect, 1.5, 1.5)
-            if wide and height >= u(11):
-                self._letters(painter, rect, block)
+    def _event_hits(self, track: paint.Track) -> None:
+        """Single events can be pointed at where they have letters."""
+        if track.pitch < present.LETTERED:
+            return
+        from tdxviz.session.moment import Focus
 
-    def _letters(self, painter: QPainter, rect: QRectF, block: present.Block) -> None:
-        """What the event is, in two letters, once there is room for them."""
-        name = type(self.bridge.session.events[block.first_event]).__name__
-        owner = present.OWNER_OF_LANE[present.LANES[block.lane][0]]
-        ink = OWNER_HUES[owner][1] if owner in OWNER_HUES else self.theme.panel
-        painter.setFont(self.theme.mono(min(10, rect.height() / self.theme.scale - 1), True))
-        painter.setPen(QColor(ink))
-        painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, present.letters(name))
+        session, height = self.bridge.session, track.rect.height() / self._rows
+        for number in range(max(int(track.low), 0), min(int(track.high) + 1, len(self._codes))):
+            event = session.events[number]
+            top = track.rect.top() + self._codes[number] * height
+            rect = QRectF(track.x(number), top, track.pitch - 2, height)
+            words = marks.event_words(number, event, session.lane(number))
+            self.hit(rect, Focus(hpa=getattr(event, "hpa", None), event=number), words)
 
-    def _tracks(self, painter: QPainter) -> None:
-        """Every other branch as a thin bar from where it left; a click goes there."""
-        u, area, session = self.theme.px, self._area(), self.bridge.session
+    def _stars(self, brush: Brush, track: paint.Track) -> None:
+        session = self.bridge.session
+        mine = [m for m in session.bookmarks if m.branch == session.branch and m.world == session.world]
+        for rect, mark in paint.bookmarks(brush, track, mine):
+            self.hit(rect, lambda i=mark.index: self.bridge.go_to(i), f"Bookmark “{mark.name}”\nGo there")
+
+    def _branches(self, brush: Brush, track: paint.Track) -> None:
+        """Every other branch as a second track under the point where it left; a click goes there."""
+        u, area, session = brush.u, track.rect, self.bridge.session
         here = session.branches[session.branch]
         for number, branch in enumerate(session.branches):
             if number == session.branch:
@@ -141,107 +186,92 @@ class TimelinePanel(Panel):
             fork = here.fork_index if here.parent == number else branch.fork_index
             known = branch.timelines.get(session.world)
             end = len(known.events) if known is not None else fork + 1
-            left, right = self._x(fork), self._x(max(end, fork + 1))
-            left = min(max(left, area.left()), area.right() - u(12))
-            rect = QRectF(left, area.bottom() - u(1), max(min(right, area.right()) - left, u(12)), u(4))
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(self.theme.accent))
-            painter.drawRoundedRect(rect, u(2), u(2))
-            painter.setPen(QPen(QColor(self.theme.accent), u(1.2), Qt.PenStyle.DashLine))
-            painter.drawLine(int(left), int(area.top()), int(left), int(area.bottom()))
+            left = min(max(track.x(fork), area.left()), area.right() - 12 * u)
+            right = min(max(track.x(max(end, fork + 1)), left + 12 * u), area.right())
+            rect = QRectF(left, area.bottom() - u, right - left, 4 * u)
+            brush.p.setPen(Qt.PenStyle.NoPen)
+            brush.p.setBrush(brush.color("accent"))
+            brush.p.drawRoundedRect(rect, 2 * u, 2 * u)
+            if track.low <= fork <= track.high:
+                brush.p.setPen(QPen(brush.color("accent"), 1.2 * u, Qt.PenStyle.DashLine))
+                brush.p.drawLine(QPointF(left, area.top()), QPointF(left, area.bottom()))
             words = f"Branch “{branch.name}”, left at event {fork}\nGo to its end"
-            self.hit(rect.adjusted(0, -u(3), 0, u(3)), lambda n=number: self._to_branch(n), words)
+            self.hit(rect.adjusted(0, -TRACK_GAP * u, 0, TRACK_GAP * u), lambda n=number: self._to(n), words)
 
-    def _to_branch(self, number: int) -> None:
+    def _to(self, number: int) -> None:
         self.bridge.session.switch_branch(number)
         self.bridge.refresh()
 
-    def _lane_colour(self, lane: int) -> QColor:
-        name = present.OWNER_OF_LANE[present.LANES[lane][0]]
-        if name == "probe":
-            return QColor(self.theme.outside)
-        if name == "td_a" and self.moment.world == "legacy":
-            name = "legacy"
-        if name == "module" and self.theme.is_dark:
-            return QColor("#8A5CB8")
-        return QColor(OWNER_HUES[name][0])
-
-    def _marks(self, painter: QPainter) -> None:
-        u, theme, area = self.theme.px, self.theme, self._area()
-        painter.setFont(theme.font(11))
-        metrics = QFontMetricsF(painter.font())
-        free = area.left()
-        for entry in self.bridge.session.entries:
-            x = self._x(entry.first_event)
-            if not area.left() <= x <= area.right():
-                continue
-            painter.setPen(QPen(QColor(theme.rule), u(1)))
-            painter.drawLine(int(x), int(area.top()), int(x), int(area.bottom()))
-            attack = entry.action.name == "attack"
-            words = metrics.elidedText(
-                ("⚔ " if attack else "⚑ ") + entry.title, Qt.TextElideMode.ElideRight, u(170)
-            )
-            width = metrics.horizontalAdvance(words) + u(10)
-            if x >= free and x + width <= area.right() + u(8):
-                painter.setPen(QColor(theme.bad if attack else theme.secondary))
-                rect = QRectF(x, area.bottom() + u(2), width, u(15))
-                painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, words)
-                self.hit(
-                    rect, lambda i=entry.end_event: self.bridge.go_to(i), f"{entry.title}\nGo to its end"
-                )
-                free = x + width
-        painter.setPen(QColor(theme.warn))
-        for mark in self.bridge.session.bookmarks:
-            if mark.branch == self.bridge.session.branch:
-                x = self._x(mark.index)
-                painter.drawText(int(x - u(5)), int(area.top() + u(2)), "★")
-
-    def _now(self, painter: QPainter) -> None:
-        u, area = self.theme.px, self._area()
-        x = self._x(self.moment.index)
-        painter.setPen(QPen(QColor(self.theme.selected), u(2.2)))
-        painter.drawLine(int(x), int(area.top() - u(3)), int(x), int(area.bottom() + u(3)))
-
     # --- using it -------------------------------------------------------------------------
 
-    def _go(self, x: float) -> None:
-        area = self._area()
-        self.bridge.go_to(present.index_at(x - area.left(), self._low, self._high, int(area.width())))
-
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        if self.hit_at(event.position()) is None and event.position().x() >= self._area().left() - 6:
+        at, hit = event.position(), self.hit_at(event.position())
+        pin = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        if self.moment is None or (hit is not None and (callable(hit.target) or (pin and hit.target))):
+            super().mousePressEvent(event)
+        elif self._strip().rect.adjusted(-6, -5, 6, 4).contains(at):
             self.setFocus()
-            self._go(event.position().x())
-            return
-        super().mousePressEvent(event)
+            self._stroke = self._strip().index(at.x())
+        elif at.x() >= self._area().left() - 6:
+            self.setFocus()
+            self.bridge.go_to(self._track().index(at.x()))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if event.buttons() & Qt.MouseButton.LeftButton:
-            self._go(event.position().x())
-            return
-        super().mouseMoveEvent(event)
+        held = event.buttons() & Qt.MouseButton.LeftButton
+        if held and self._stroke is not None:
+            self._zoomed = True
+            end = self._strip().index(event.position().x())
+            self._low, self._high = marks.brushed(self._stroke, end, self.moment.total)
+            self.update()
+        elif held and self.moment is not None:
+            self.bridge.go_to(self._track().index(event.position().x()))
+        else:
+            super().mouseMoveEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        start, self._stroke = self._stroke, None
+        if start is not None and abs(self._strip().index(event.position().x()) - start) < 2:
+            self.bridge.go_to(start)
+        super().mouseReleaseEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if self.moment is not None and self._strip().rect.contains(event.position()):
+            self._zoomed, self._low, self._high = True, 0.0, float(max(self.moment.total, 1))
+            self.update()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        if self.moment is None:
-            return
-        area, total = self._area(), float(max(self.moment.total, 1))
-        factor = 0.8 if event.angleDelta().y() > 0 else 1.25
-        here = present.index_at(event.position().x() - area.left(), self._low, self._high, int(area.width()))
-        span = min(max((self._high - self._low) * factor, MOST_ZOOM), total)
-        share = (here - self._low) / max(self._high - self._low, 1)
+        if self.moment is not None:
+            self._zoom(
+                CLOSER if event.angleDelta().y() > 0 else WIDER, self._track().index(event.position().x())
+            )
+
+    def _zoom(self, factor: float, here: float) -> None:
+        """``here`` stays where it is on the screen."""
+        total, old = float(max(self.moment.total, 1)), self._high - self._low
+        span = min(max(old * factor, marks.LEAST_SPAN), total)
+        share = (here - self._low) / max(old, 1)
+        self._zoomed = True
         self._low = min(max(here - share * span, 0.0), total - span)
         self._high = self._low + span
         self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        event.ignore()  # the window's own keys move through time
+        """The window's own keys move through time; + and − zoom around the present moment."""
+        factor = {Qt.Key.Key_Plus: CLOSER, Qt.Key.Key_Minus: WIDER}.get(Qt.Key(event.key()))
+        if factor is None or self.moment is None:
+            event.ignore()
+        else:
+            self._zoom(factor, self.moment.index)
 
     def describe(self) -> str:
         if self.moment is None:
             return "Timeline: nothing yet."
-        names = [entry.title for entry in self.bridge.session.entries]
+        names = [f"{flag.text}{': ' + flag.word if flag.word else ''}" for flag in self._flags]
+        stars = [mark.name for mark in self.bridge.session.bookmarks]
         return (
-            f"Timeline: event {self.moment.index} of {self.moment.total}. "
+            f"Timeline: event {self.moment.index} of {self.moment.total}, "
+            f"shown are {int(self._low) + 1} to {int(self._high)}. "
             f"Actions so far: {'; '.join(names) if names else 'none'}. "
+            f"Bookmarks: {', '.join(stars) if stars else 'none'}. "
             f"{len(self.bridge.session.branches)} branch(es)."
         )
