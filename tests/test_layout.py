@@ -26,6 +26,8 @@ WIDER = {
     "core/tdx/test_checks.py",  # every leaf's refusals
     "core/guest/test_oracle.py",  # the host CPU against our vCPU
     "core/tdx/test_exit.py",  # exits through several modules
+    "ui/test_keyboard.py",  # a whole lesson by keys
+    "ui/test_killed.py",  # the app killed and started again
     "ui/test_pyside_refcount.py",  # PySide6 itself
     "ui/test_startup.py",  # the whole start
     "ui/test_window.py",  # the window as a person uses it

@@ -178,6 +178,8 @@ class Control:
     @staticmethod
     def _resume(player: Player, step: str, complete: bool) -> None:
         ids = [one.id for one in player.steps]
+        if not complete:
+            player.take_up()
         if step in ids and not complete and ids.index(step) > 0:
             if player.session.total:
                 player.go_to(ids.index(step))

@@ -45,6 +45,7 @@ class StartPage(QScrollArea):
 
     def rebuild(self) -> None:
         u = self.theme.px
+        self._first: QPushButton | None = None
         page, box = QWidget(), QVBoxLayout()
         box.setContentsMargins(int(u(40)), int(u(28)), int(u(40)), int(u(28)))
         box.setSpacing(int(u(12)))
@@ -68,6 +69,8 @@ class StartPage(QScrollArea):
         page.setLayout(box)
         self.page = page
         self.setWidget(page)
+        if self._first is not None:
+            self.setFocusProxy(self._first)  # the keyboard starts at what most people want
 
     def _label(self, text: str, role: str = "") -> QLabel:
         label = QLabel(text)
@@ -97,6 +100,7 @@ class StartPage(QScrollArea):
         button.setObjectName("continue")
         button.setAccessibleName("Continue the last session")
         button.clicked.connect(lambda: self._actions["continue"]())
+        self._first = button
         row.addWidget(button)
         inner.addLayout(row)
         return frame
@@ -134,6 +138,7 @@ class StartPage(QScrollArea):
             button.setAccessibleName(f"Lesson: {title}, {minutes} minutes, {state}")
             if lesson == following and not self._known.get("unfinished"):
                 button.setProperty("primary", "true")
+                self._first = button
             button.clicked.connect(lambda _=False, n=lesson: self._actions["lesson"](n))
             row.addWidget(button)
             inner.addLayout(row)

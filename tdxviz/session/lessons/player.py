@@ -1,5 +1,6 @@
 """Plays one lesson on a session: one step at a time, evidence before progress."""
 
+import contextlib
 from typing import Any, cast
 
 from tdxviz.core.faults import TdxvizError
@@ -103,6 +104,17 @@ class Player:
         """To any step; it starts without evidence."""
         self.position = min(max(position, 0), len(self.steps) - 1)
         self._begin()
+
+    def take_up(self) -> None:
+        """What the learner answered and completed before the app was closed. Answers that no longer
+        belong to the lesson are dropped."""
+        known = self.progress.of(self.lesson.id)
+        for step in self.steps:
+            if step.id in known.answers and step.ask is not None:
+                with contextlib.suppress(TdxvizError):
+                    self.quiz.take(step, known.answers[step.id])
+            if step.id in known.done:
+                self.finished.setdefault(step.id, Outcome(True))
 
     def _begin(self) -> None:
         """Evidence must be newer than this moment."""

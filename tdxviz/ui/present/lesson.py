@@ -57,6 +57,21 @@ def move_buttons(player: Any) -> list[MoveButton]:
     return buttons
 
 
+def first_to_do(player: Any) -> str:
+    """Name of the widget on which the keyboard belongs: what the step still wants, else Continue."""
+    question = player.question
+    if player.check().holds and (question is None or player.step.id in player.quiz.answers):
+        return "continue_step"
+    if question is not None:
+        kind = question.ask.type
+        first = next(iter(question.options), "") if kind == "choice" else ""
+        return {
+            "choice": f"option_{first}", "text": "own_words",
+            "cloze": f"blank_{question.ask.blanks[0].id}" if question.ask.blanks else "answer",
+        }[kind]  # fmt: skip
+    return "move_0" if move_buttons(player) else "continue_step"
+
+
 def _usable(move: dict[str, Any]) -> bool:
     return move.get("do") in MOVE_WORDS
 

@@ -37,6 +37,8 @@ class LessonPanel(Panel):
         self._hint = ""
         self._truth = False
         self._reply: Any = None
+        self._at: tuple[str, int] = ("", -1)
+        """Lesson and step for which the keyboard was put in place."""
         outer = QVBoxLayout(self)
         outer.setSpacing(0)
         self.outer = outer
@@ -91,6 +93,7 @@ class LessonPanel(Panel):
             widget = item.widget() if item is not None else None
             if widget is not None:
                 widget.hide()
+                widget.setParent(None)  # type: ignore[arg-type]  # Qt allows it; or its buttons would be found by name until it is deleted
                 widget.deleteLater()
 
     def _rebuild(self) -> None:
@@ -119,13 +122,16 @@ class LessonPanel(Panel):
         self._take_focus(had)
 
     def _take_focus(self, had: str) -> None:
-        """Keep the keyboard where it was; in a new step, at the first thing to do."""
-        found = self.findChild(QWidget, had) if had else None
-        wanted = (
-            found or self.findChild(QPushButton, "move_0") or self.findChild(QPushButton, "continue_step")
-        )
-        if wanted is not None and wanted.isEnabled():
-            wanted.setFocus()
+        """Keep the keyboard where it was; in a new step put it on the first thing to do, and on
+        Continue when an answer or a move completed the step."""
+        here = (self.player.lesson.id, self.player.position)
+        fresh, self._at = here != self._at, here
+        ahead = present.first_to_do(self.player)
+        moved = had == "answer" or had.startswith("move_")
+        wanted = had if had and not fresh and not (moved and ahead == "continue_step") else ahead
+        found = self.findChild(QWidget, wanted)
+        if found is not None and found.isEnabled() and (fresh or had):
+            found.setFocus(Qt.FocusReason.TabFocusReason)
 
     def _label(self, text: str, role: str = "") -> QLabel:
         label = QLabel(text)

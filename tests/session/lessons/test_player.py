@@ -5,7 +5,7 @@ from tdxviz.session.actions import Action
 from tdxviz.session.lessons.answers import Answer
 from tdxviz.session.lessons.library import Library
 from tdxviz.session.lessons.player import Player
-from tdxviz.session.lessons.progress import Progress
+from tdxviz.session.lessons.progress import LessonProgress, Progress
 
 LIBRARY = Library()
 STORE = Action("host.write", {"at": "password"})
@@ -181,3 +181,26 @@ def test_a_fresh_step_begins_with_the_machine_as_the_lesson_found_it():
     assert len(player.session.entries) > 0  # what was done is kept
     player.act({"do": "td.run", "td": "A", "steps": 1})
     assert len(player.session.branches) == 2
+
+
+def test_answers_and_steps_of_another_day_are_taken_up(tmp_path):
+    progress = Progress(tmp_path)
+    lesson = LIBRARY.find("who-reads")
+    first = Player(lesson, progress=progress)
+    first.next()
+    first.answer(Answer(choice="b", confidence=4))
+    first.next()
+    first.close()
+    second = Player(lesson, progress=Progress(tmp_path))
+    assert second.quiz.answers == {}
+    second.take_up()
+    assert second.quiz.answers["predict"].choice == "b"
+    assert set(second.finished) == {"hook", "predict"}
+
+
+def test_answers_that_do_not_belong_any_more_are_dropped(tmp_path):
+    progress = Progress(tmp_path)
+    progress.note("who-reads", LessonProgress(step="host", answers={"predict": Answer(choice="z")}))
+    player = Player(LIBRARY.find("who-reads"), progress=progress)
+    player.take_up()
+    assert player.quiz.answers == {}
