@@ -23,6 +23,12 @@ from tdxviz.ui.top_bar import TopBar
 from tdxviz.ui.workspace import Workspace
 
 NOTICE_MS = 9000
+NEED_A_MACHINE = frozenset(
+    {"play", "forward", "back", "next_action", "previous_action", "next_attack", "previous_attack",
+     "first", "last", "previous_here", "next_here", "panel", "attack", "compare", "layout", "goto", "record",
+     "bookmark", "undo", "save", "describe", "next_panel", "previous_panel", "world"}
+)  # fmt: skip
+"""What has no meaning on the start page, where nothing was opened."""
 
 
 class MainWindow(QMainWindow):
@@ -93,6 +99,8 @@ class MainWindow(QMainWindow):
     def do(self, action: str) -> None:
         """Carry out a row of the table; ``panel:`` and ``layout:`` rows name what they show."""
         kind, _, name = action.partition(":")
+        if self.page == "start" and kind in NEED_A_MACHINE:
+            return
         act = self.actions_.get(kind)
         if act is not None:  # None: the core is still loading
             act(*([name] if name else []))
@@ -118,6 +126,7 @@ class MainWindow(QMainWindow):
     def show_page(self, name: str) -> None:
         """``start`` or ``work``."""
         chosen = self.start if name == "start" else self.workspace
+        self.bar.set_usable(chosen is not self.start)
         if self.stack.currentWidget() is not chosen or chosen is self.start:
             self.stack.setCurrentWidget(chosen)
             chosen.setFocus()

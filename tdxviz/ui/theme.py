@@ -154,6 +154,7 @@ QMenu::item {{ padding: {u(5):.0f}px {u(22):.0f}px; }}
 QMenu::item:selected {{ background: {theme.accent}; color: {theme.on_accent}; }}
 QDockWidget {{ titlebar-close-icon: none; font-weight: bold; }}
 QDockWidget::title {{ background: {theme.bg}; padding: {u(3):.0f}px {u(8):.0f}px; text-align: left; }}
+QTabBar {{ qproperty-drawBase: 0; }}
 QTabBar::tab {{ background: {theme.bg}; padding: {u(4):.0f}px {u(10):.0f}px; border: 1px solid {theme.rule}; }}
 QTabBar::tab:selected {{ background: {theme.panel}; font-weight: bold; }}
 QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}

@@ -30,6 +30,8 @@ UNITS = (("event", "micro-op"), ("instruction", "instruction"), ("action", "acti
 
 
 KEY_WORDS = {"attack": "A", "compare": "C", "record": "R", "find": "Ctrl+K"}
+PLAYING = ("first", "back", "play", "forward", "last", "attack", "compare", "record")
+"""Buttons that need a machine."""
 SHORT_WORLDS = {"legacy": "Legacy", "li": "Li", "ci": "Ci"}
 
 
@@ -173,6 +175,13 @@ class TopBar(QToolBar):
         self.unit = unit
         self.fit()
         self._actions["unit"](unit)
+
+    def set_usable(self, on: bool) -> None:
+        """False on the start page: there is no machine to drive yet."""
+        for name in PLAYING:
+            getattr(self, f"button_{name}").setEnabled(on)
+        for one in (self.unit_button, *self.worlds.buttons()):
+            one.setEnabled(on)
 
     def show_state(self, world: str, title: str, *, running: bool, comparing: bool) -> None:
         number = [w for w, _ in WORLDS].index(world)

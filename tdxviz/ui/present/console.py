@@ -25,6 +25,15 @@ VERBS: dict[str, str] = {
     "help": "help                           this list",
 }
 
+EXAMPLES = (
+    ("host read password", "host software loads a line of the guest"),
+    ("run until loop_end", "the guest runs its loop once"),
+    ("host store password 64 0xcc", "overwrite the line with a pattern"),
+    ("attack cold-boot", "play a whole attack; Tab names them"),
+    ("help", "all commands"),
+)
+"""Commands to begin with, and what they do."""
+
 
 def parse(text: str) -> tuple[str, dict[str, Any]]:
     """Action name and arguments. Raises TdxvizError with the column and the nearest word."""

@@ -11,6 +11,8 @@ from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import console as present
 
 MOST_LINES = 400
+MOST_ENTRIES = 40
+"""Actions of a long story that are printed when it is opened."""
 
 
 class Line(QLineEdit):
@@ -49,6 +51,8 @@ class ConsolePanel(Panel):
         self.log.setAccessibleName("Events and answers")
         self.log.anchorClicked.connect(self._jump)
         self.log.document().setMaximumBlockCount(MOST_LINES)
+        bar = self.log.verticalScrollBar()
+        bar.rangeChanged.connect(lambda _, end: bar.setValue(end))  # the newest line stays in sight
         self.line = Line(self)
         self.line.setPlaceholderText("host read password · run until loop_end · attack cold-boot · help")
         self.line.setAccessibleName("Command")
@@ -57,7 +61,8 @@ class ConsolePanel(Panel):
         box.addWidget(self.log, 1)
         box.addWidget(self.line)
         self.setFocusProxy(self.line)
-        self._known: Any = None
+        self._story: tuple[Any, ...] = ()
+        self._printed = 0
         self._dress()
 
     def sizeHint(self) -> QSize:
@@ -88,10 +93,23 @@ class ConsolePanel(Panel):
 
     def show_moment(self, moment: Any) -> None:
         self.moment = moment  # its widgets paint themselves when they change
-        now = (id(self.bridge.session), len(self.bridge.session.entries), moment.world)
-        if self._known is not None and now != self._known and self.bridge.session.entries:
-            self._print_entry(self.bridge.session.entries[-1])
-        self._known = now
+        session = self.bridge.session
+        story = (id(session), session.branch, moment.world)
+        if self._story != story:
+            self._begin(story)
+        entries = session.entries
+        for entry in entries[max(self._printed, len(entries) - MOST_ENTRIES) :]:
+            self._print_entry(entry)
+        self._printed = len(entries)
+
+    def _begin(self, story: tuple[Any, ...]) -> None:
+        """Another session, branch or world: its own story from the start, under how to use this."""
+        self._story, self._printed = story, 0
+        self.log.clear()
+        self._say("What host, device, probe and guest do, as text. Each line is a command you can type:",
+                  self.theme.secondary)  # fmt: skip
+        for text, why in present.EXAMPLES:
+            self._say(f"  {text:<28}{why}", self.theme.guest_job, link=f"type:{text}")
 
     def _print_entry(self, entry: Any) -> None:
         session = self.bridge.session
@@ -103,7 +121,7 @@ class ConsolePanel(Panel):
         ]
         for number in numbers[-24:]:
             text = present.event_line(number, session.events[number], session.lane(number))
-            self._say(text, self.theme.secondary, link=number)
+            self._say(text, self.theme.secondary, link=f"event:{number}")
         if not numbers and entry.end_event > entry.first_event:
             self._say(
                 f"  {entry.end_event - entry.first_event} micro-operations; see the timeline",
@@ -112,15 +130,21 @@ class ConsolePanel(Panel):
         if entry.verdict is not None:
             self._say(f"  {entry.verdict.word}: {entry.verdict.sentence}", self.theme.warn, bold=True)
 
-    def _say(self, text: str, colour: str, *, bold: bool = False, link: int | None = None) -> None:
-        safe = text.replace("&", "&amp;").replace("<", "&lt;")
+    def _say(self, text: str, colour: str, *, bold: bool = False, link: str = "") -> None:
+        safe = text.replace("&", "&amp;").replace("<", "&lt;").replace("  ", "&nbsp; ")
         weight = "font-weight:bold;" if bold else ""
-        if link is not None:
-            safe = f'<a href="event:{link}" style="color:{colour};text-decoration:none">{safe}</a>'
+        if link:
+            safe = f'<a href="{link}" style="color:{colour};text-decoration:none">{safe}</a>'
         self.log.append(f'<span style="color:{colour};{weight}">{safe}</span>')
 
     def _jump(self, url: QUrl) -> None:
-        self.bridge.go_to(int(url.toString().partition(":")[2]) + 1)
+        """An event: go there. An example: into the line, to be changed or sent."""
+        kind, _, what = url.toString(QUrl.ComponentFormattingOption.FullyDecoded).partition(":")
+        if kind == "event":
+            self.bridge.go_to(int(what) + 1)
+        else:
+            self.line.setText(what)
+            self.line.setFocus()
 
     # --- typing ---------------------------------------------------------------------------
 
