@@ -25,6 +25,7 @@ WIDER = {
     "core/host/test_recipes.py",  # what the recipes promise, together
     "core/tdx/test_checks.py",  # every leaf's refusals
     "core/guest/test_oracle.py",  # the host CPU against our vCPU
+    "core/tdx/test_sept_states.py",  # every leaf in every state
     "core/tdx/test_exit.py",  # exits through several modules
     "ui/test_keyboard.py",  # a whole lesson by keys
     "ui/test_killed.py",  # the app killed and started again

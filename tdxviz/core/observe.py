@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tdxviz.core.hw.memctl import ReadResult
 from tdxviz.core.machine import Machine
-from tdxviz.core.tdx.inspect import TdInfo, td_of_page, tds
+from tdxviz.core.tdx.inspect import TdInfo, first_actor, td_of_page, tds
 from tdxviz.core.units import LINE, Hkid, Hpa, line_of, page_of, with_keyid
 
 REASONS = {
@@ -33,10 +33,10 @@ class Seen:
 
 
 def guest_actor(machine: Machine) -> str:
-    """The first guest of the machine: ``vm-a`` or ``td-a``."""
-    if machine.world == "legacy":
+    """The first guest that lives: ``vm-a``, or ``td-a`` until that TD is torn down."""
+    if machine.module is None:
         return "vm-a"
-    return "td-a"
+    return first_actor(machine.module) or "td-a"
 
 
 def guest_keyid(machine: Machine, actor: str = "guest") -> Hkid:
@@ -80,7 +80,7 @@ def observe(machine: Machine, actor: str, hpa: Hpa, size: int) -> Seen:
 def _td(machine: Machine, actor: str) -> TdInfo | None:
     if machine.module is None:
         return None
-    wanted = "td-a" if actor == "guest" else actor
+    wanted = guest_actor(machine) if actor == "guest" else actor
     found = [td for td in tds(machine.platform, machine.module) if td.actor == wanted]
     return found[0] if found else None
 

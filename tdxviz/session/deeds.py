@@ -72,8 +72,25 @@ class Interrupt(msgspec.Struct, forbid_unknown_fields=True):
     vector: int = 0x20
 
 
+class GuestPage(msgspec.Struct, forbid_unknown_fields=True):
+    """``at``: guest-physical address, or a name of the guest's; the page around it is meant.
+    ``level``: 0 for 4 KiB, 1 for 2 MiB, 2 for 1 GiB."""
+
+    at: int | str
+    level: int = 0
+
+
+class Build(msgspec.Struct, forbid_unknown_fields=True):
+    debug: bool = False
+
+
+class Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    pass
+
+
 HOST = "tdxviz.session.deeds_host"
 GUEST = "tdxviz.session.deeds_guest"
+MEMORY = "tdxviz.session.deeds_memory"
 
 DEEDS: tuple[Deed, ...] = (
     Deed("resume", "Run the guest", Resume, f"{GUEST}:resume", "guest",
@@ -106,6 +123,28 @@ DEEDS: tuple[Deed, ...] = (
          tooltip="The probe changes one bit and repairs ECC"),
     Deed("probe.dump", "Pull the plug and read the chips at {at}", Place, f"{HOST}:dump", "probe",
          tooltip="Power off, take the DIMM out, read it in another machine"),
+    Deed("page.remove", "Host takes the guest's page {at} away", GuestPage, f"{MEMORY}:remove",
+         tooltip="Block, track, interrupt, remove, write back, clear: the honest order"),
+    Deed("page.add", "Host adds a page at {at}", GuestPage, f"{MEMORY}:add",
+         tooltip="PAGE.AUG: the page is pending until the guest accepts it"),
+    Deed("page.relocate", "Host moves the guest's page {at} to other memory", GuestPage, f"{MEMORY}:relocate",
+         tooltip="The guest keeps its content and notices nothing"),
+    Deed("page.demote", "Host splits the large page at {at}", GuestPage, f"{MEMORY}:demote",
+         tooltip="One 2 MiB mapping becomes 512 of 4 KiB"),
+    Deed("page.promote", "Host merges the pages at {at}", GuestPage, f"{MEMORY}:promote",
+         tooltip="512 neighbours of 4 KiB become one mapping of 2 MiB"),
+    Deed("page.share", "Host makes {at} a shared page", GuestPage, f"{MEMORY}:share",
+         tooltip="MapGPA, the host's part: remove the private page, map it in the host's own EPT"),
+    Deed("page.unshare", "Host makes {at} a private page again", GuestPage, f"{MEMORY}:unshare",
+         tooltip="MapGPA, the other way: unmap, add as pending; the guest has to accept"),
+    Deed("td.kick", "Host interrupts the guest everywhere", Nothing, f"{MEMORY}:kick",
+         tooltip="An interrupt on every processor that runs the guest: it leaves its TLB epoch"),
+    Deed("td.look", "Host reads {at} of a debug guest", Place, f"{MEMORY}:look",
+         tooltip="TDH.MEM.RD, 8 bytes a call: only a debug TD lets it happen"),
+    Deed("td.end", "Host ends the guest and takes everything back", Nothing, f"{MEMORY}:end",
+         tooltip="Flush vCPUs and caches, free the HKID, reclaim every page, the TDR last"),
+    Deed("td.build", "Host builds the guest anew", Build, f"{MEMORY}:build",
+         tooltip="The same program in the same pages under the same HKID, with another key"),
     Deed("command", "One raw command", Raw, f"{HOST}:raw",
          tooltip="Any command with raw values, for experts"),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.machine import Machine
 from tdxviz.core.observe import guest_keyid
-from tdxviz.core.units import Gla, Hkid, Hpa
+from tdxviz.core.units import Gla, Gpa, Hkid, Hpa, page_of
 
 
 def hpa(machine: Machine, at: int | str) -> Hpa:
@@ -20,6 +20,11 @@ def label(machine: Machine, at: int | str) -> Gla:
     """Linear address of a label of the guest program."""
     number = _number(at)
     return number if number is not None else _symbol(machine, str(at))
+
+
+def gpa(at: int | str) -> Gpa:
+    """Page of a guest-physical address, or of a symbol: the guest maps itself one to one."""
+    return page_of(label(at))
 
 
 def keyid(machine: Machine, wanted: int | str) -> Hkid:

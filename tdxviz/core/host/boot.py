@@ -13,6 +13,7 @@ from tdxviz.core.hw.platform import PACKAGE_OF_LP, SIZE
 from tdxviz.core.units import GIB, PAGE, Gpa, Hpa
 
 SEPT_VE_DISABLE = 1 << 28
+DEBUG = 1
 EPTP_WB_4_LEVELS = 0x1E
 XFAM = 0x3
 FIRST_LP_OF_PACKAGE = tuple(PACKAGE_OF_LP.index(n) for n in sorted(set(PACKAGE_OF_LP)))
@@ -57,14 +58,15 @@ def td_params(*, attributes: int = SEPT_VE_DISABLE, max_vcpus: int = 1) -> bytes
     return bytes(raw)
 
 
-def create_td(hkid: int = layout.HKIDS[0], *, vcpus: int = 1) -> Recipe:
+def create_td(hkid: int = layout.HKIDS[0], *, vcpus: int = 1, attributes: int = SEPT_VE_DISABLE) -> Recipe:
     """MNG.CREATE to MNG.INIT: a TD without vCPUs and memory."""
     yield from seamcall("TDH.MNG.CREATE", rcx=layout.TDR, rdx=hkid)
     for lp in FIRST_LP_OF_PACKAGE:
         yield from seamcall("TDH.MNG.KEY.CONFIG", lp=lp, rcx=layout.TDR)
     for n in range(6):
         yield from seamcall("TDH.MNG.ADDCX", rcx=layout.TDCX + n * PAGE, rdx=layout.TDR)
-    yield HostWrite(hpa=layout.TD_PARAMS, data=td_params(max_vcpus=vcpus), how="full-line", lp=0)
+    params = td_params(attributes=attributes, max_vcpus=vcpus)
+    yield HostWrite(hpa=layout.TD_PARAMS, data=params, how="full-line", lp=0)
     yield from seamcall("TDH.MNG.INIT", rcx=layout.TDR, rdx=layout.TD_PARAMS)
 
 
@@ -97,10 +99,12 @@ def add_page(gpa: Gpa, hpa: Hpa, content: bytes, source: Hpa) -> Recipe:
         yield from seamcall("TDH.MR.EXTEND", rcx=at, rdx=layout.TDR)
 
 
-def fill_td(program: Program, more: tuple[Gpa, ...] = (), *, vcpus: int = 1) -> Recipe:
+def fill_td(
+    program: Program, more: tuple[Gpa, ...] = (), *, vcpus: int = 1, attributes: int = SEPT_VE_DISABLE
+) -> Recipe:
     """A TD that holds a guest program and is not finished; vCPU n is associated with logical
     processor n. ``more``: GPAs that get Secure EPT tables beside the program's."""
-    yield from create_td(vcpus=vcpus)
+    yield from create_td(vcpus=vcpus, attributes=attributes)
     for number in range(vcpus):
         yield from create_vcpu(number, lp=number)
     yield from sept_tables([*program.pages, *more])
@@ -109,7 +113,9 @@ def fill_td(program: Program, more: tuple[Gpa, ...] = (), *, vcpus: int = 1) -> 
         yield from add_page(gpa, layout.hpa_of(gpa), content, source)
 
 
-def build_td(program: Program, *, vcpus: int = 1) -> Recipe:
-    """A runnable TD that holds a guest program. vCPU n is associated with logical processor n."""
-    yield from fill_td(program, vcpus=vcpus)
+def build_td(program: Program, *, vcpus: int = 1, attributes: int = SEPT_VE_DISABLE) -> Recipe:
+    """A runnable TD that holds a guest program. vCPU n is associated with logical processor n.
+
+    With ``SEPT_VE_DISABLE | DEBUG`` it is a debug TD, and its report says so."""
+    yield from fill_td(program, vcpus=vcpus, attributes=attributes)
     yield from seamcall("TDH.MR.FINALIZE", rcx=layout.TDR)

@@ -116,6 +116,13 @@ def demote(machine: Machine, gpa: Gpa, level: int = 1, *, tdr: Hpa = layout.TDR)
     yield from seamcall("TDH.MEM.PAGE.DEMOTE", lp=lp, rcx=gpa | level, rdx=tdr, r8=page)
 
 
+def look(machine: Machine, gpa: Gpa, size: int, *, tdr: Hpa = layout.TDR) -> Recipe:
+    """Private memory of a debug TD, 8 bytes a call; any other TD refuses."""
+    lp = free_lp(machine)
+    for at in range(gpa & -8, gpa + size, 8):
+        yield from seamcall("TDH.MEM.RD", lp=lp, rcx=at, rdx=tdr)
+
+
 def free_lp(machine: Machine) -> int:
     """A logical processor on which host software runs, the usual one first. Raises TdxvizError."""
     lps = machine.platform.lps

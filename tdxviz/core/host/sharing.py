@@ -4,7 +4,6 @@ The shared EPT is the host's own, in ordinary memory; the module only holds its 
 memory is used for both lives of the page. Source: tdx-architecture 5.1, 7.1, 8.3; L:arch/x86/kvm/vmx/tdx.c.
 """
 
-from tdxviz.core.arch import structures as s
 from tdxviz.core.commands import HostWrite
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.host import layout, memory, teardown
@@ -12,7 +11,7 @@ from tdxviz.core.host.seam import Recipe, seamcall
 from tdxviz.core.hw.walk import index
 from tdxviz.core.machine import Machine
 from tdxviz.core.observe import observe
-from tdxviz.core.tdx.inspect import field
+from tdxviz.core.tdx.inspect import vcpu_field
 from tdxviz.core.units import PAGE, Gpa, Hpa
 
 FRAME = 0x000F_FFFF_FFFF_F000
@@ -59,7 +58,7 @@ def point(machine: Machine, *, tdr: Hpa = layout.TDR) -> Recipe:
     """Tell every vCPU where the shared EPT is, unless it knows."""
     td = memory.domain(machine, tdr)
     for tdvpr in td.vcpus:
-        if field(machine.platform, td.hkid, (tdvpr,), s.TDVPS, "SHARED_EPTP") & FRAME == layout.SHARED_EPT:
+        if vcpu_field(machine.platform, td, tdvpr, "SHARED_EPTP") & FRAME == layout.SHARED_EPT:
             continue
         yield from memory.kick(machine, tdr)
         lp = teardown.associated_lp(machine, td, tdvpr)

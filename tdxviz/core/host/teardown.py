@@ -3,19 +3,18 @@
 Source: tdx-architecture 1.6, 3.2, 3.6 (Destroy).
 """
 
-from tdxviz.core.arch import structures as s
 from tdxviz.core.commands import HostWrite
 from tdxviz.core.host import layout, memory
 from tdxviz.core.host.seam import Recipe, seamcall
 from tdxviz.core.machine import Machine
-from tdxviz.core.tdx.inspect import TdInfo, field
+from tdxviz.core.tdx.inspect import TdInfo, vcpu_field
 from tdxviz.core.tdx.module import SPANS
 from tdxviz.core.units import PAGE, Hpa
 
 
 def associated_lp(machine: Machine, td: TdInfo, tdvpr: Hpa) -> int:
     """Logical processor that a vCPU is associated with, -1 for none; the host knows where it ran it."""
-    return field(machine.platform, td.hkid, (tdvpr,), s.TDVPS, "ASSOC_LPID") - 1
+    return vcpu_field(machine.platform, td, tdvpr, "ASSOC_LPID") - 1
 
 
 def packages(machine: Machine) -> list[int]:

@@ -50,6 +50,12 @@ def tds(p: Platform, m: Module) -> tuple[TdInfo, ...]:
     )
 
 
+def first_actor(m: Module) -> str:
+    """Name of the oldest TD that lives; empty for none."""
+    living = (a for tdr, a in m.actors.items() if tdr in m.pamt and m.pamt[tdr].kind == "PT_TDR")
+    return next(living, "")
+
+
 def _td(p: Platform, m: Module, tdr: Hpa, actor: str) -> TdInfo:
     root = (tdr,)
     hkid = field(p, m.global_hkid, root, s.TDR, "HKID")
@@ -74,11 +80,17 @@ def td_of_page(p: Platform, m: Module, hpa: Hpa) -> Hpa:
     return hpa & -PAGE if entry.kind == "PT_TDR" else entry.owner
 
 
-def _vps(p: Platform, td: TdInfo) -> tuple[Hpa, ...]:
-    first = (td.vcpus[0],)
+def vcpu_field(p: Platform, td: TdInfo, tdvpr: Hpa, name: str) -> int:
+    """One field of one vCPU's TDVPS; 0 where its page is missing or damaged."""
+    return field(p, td.hkid, _vps(p, td, tdvpr), s.TDVPS, name)
+
+
+def _vps(p: Platform, td: TdInfo, tdvpr: Hpa = 0) -> tuple[Hpa, ...]:
+    """All pages of a vCPU's TDVPS, of the first one by default."""
+    first = (tdvpr or td.vcpus[0],)
     count = min(field(p, td.hkid, first, s.TDVPS, "NUM_TDVPS"), s.MAX_TDVPS)
     pages = [field(p, td.hkid, first, s.TDVPS, f"TDVPS_PA{n}") for n in range(1, count)]
-    return (td.vcpus[0], *pages)
+    return (*first, *pages)
 
 
 def saved_cpu(p: Platform, td: TdInfo) -> CpuState:

@@ -6,12 +6,13 @@ from tdxviz.core.arch import state_table as st
 from tdxviz.core.hw import path
 from tdxviz.core.tdx import measurement
 from tdxviz.core.tdx.call import Call
-from tdxviz.core.tdx.mem import SHARED_BIT
+from tdxviz.core.tdx.mem import SHARED_BIT, silent
 
 CHUNK = 256
 
 
 def extend(call: Call) -> None:
+    silent(call, "RCX", "RDX")
     td = call.open_tdr("RDX", "ex")
     call.state(td, lock=False)
     gpa = call.regs["rcx"]
@@ -22,6 +23,8 @@ def extend(call: Call) -> None:
     if not present:
         call.report_entry(place)
     call.require(present, f"nothing is mapped at {gpa:#x}")
+    if place.state != "MAPPED":
+        call.report_entry(place)
     call.require(place.state == "MAPPED", f"the entry is {place.state}")
     # ---- all checks passed: nothing below can fail ----
     page = call.mapped_page(td, place)

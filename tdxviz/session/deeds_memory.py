@@ -1,0 +1,79 @@
+"""What an honest host does with a TD and its memory. Each function expands one action."""
+
+from tdxviz.core.faults import TdxvizError
+from tdxviz.core.guest import programs
+from tdxviz.core.host import boot, layout, memory, sharing, teardown
+from tdxviz.core.machine import Machine
+from tdxviz.core.units import Gpa, Hpa
+from tdxviz.session import deeds as d
+from tdxviz.session import places
+from tdxviz.session.actions import Script
+
+
+def _page(args: d.GuestPage) -> tuple[Gpa, int]:
+    """GPA aligned to the level. Raises TdxvizError."""
+    if args.level not in (0, 1, 2):
+        raise TdxvizError(f"level: {args.level} must be 0 (4 KiB), 1 (2 MiB) or 2 (1 GiB)")
+    shift = 12 + 9 * args.level
+    return places.gpa(args.at) >> shift << shift, args.level
+
+
+def _home(machine: Machine, gpa: Gpa, level: int) -> Hpa:
+    """Where the scenario puts a guest page, as long as that is free; else any free page."""
+    try:
+        page = layout.hpa_of(gpa)
+    except TdxvizError:
+        return memory.spare(machine, level)
+    free = level == 0 and memory.module_of(machine).is_free(page, 0)
+    return page if free else memory.spare(machine, level)
+
+
+def remove(machine: Machine, args: d.GuestPage) -> Script:
+    yield from memory.remove(machine, *_page(args))
+
+
+def add(machine: Machine, args: d.GuestPage) -> Script:
+    gpa, level = _page(args)
+    yield from memory.add(machine, gpa, _home(machine, gpa, level), level)
+
+
+def relocate(machine: Machine, args: d.GuestPage) -> Script:
+    gpa, _ = _page(args)
+    yield from memory.relocate(machine, gpa, memory.spare(machine))
+
+
+def demote(machine: Machine, args: d.GuestPage) -> Script:
+    args.level = args.level or 1
+    yield from memory.demote(machine, *_page(args))
+
+
+def promote(machine: Machine, args: d.GuestPage) -> Script:
+    args.level = args.level or 1
+    yield from memory.promote(machine, *_page(args))
+
+
+def share(machine: Machine, args: d.GuestPage) -> Script:
+    yield from sharing.to_shared(machine, _page(args)[0])
+
+
+def unshare(machine: Machine, args: d.GuestPage) -> Script:
+    yield from sharing.to_private(machine, _page(args)[0])
+
+
+def kick(machine: Machine, args: d.Nothing) -> Script:
+    memory.domain(machine)
+    yield from memory.kick(machine)
+
+
+def look(machine: Machine, args: d.Place) -> Script:
+    yield from memory.look(machine, places.label(args.at), args.size)
+
+
+def end(machine: Machine, args: d.Nothing) -> Script:
+    yield from teardown.tear_down(machine)
+
+
+def build(machine: Machine, args: d.Build) -> Script:
+    memory.module_of(machine)
+    attributes = boot.SEPT_VE_DISABLE | (boot.DEBUG if args.debug else 0)
+    yield from boot.build_td(programs.load(places.PROGRAM), attributes=attributes)
