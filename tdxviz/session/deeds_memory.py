@@ -10,18 +10,18 @@ from tdxviz.session import places
 from tdxviz.session.actions import Script
 
 
-def _page(args: d.GuestPage) -> tuple[Gpa, int]:
+def _page(machine: Machine, args: d.GuestPage) -> tuple[Gpa, int]:
     """GPA aligned to the level. Raises TdxvizError."""
     if args.level not in (0, 1, 2):
         raise TdxvizError(f"level: {args.level} must be 0 (4 KiB), 1 (2 MiB) or 2 (1 GiB)")
     shift = 12 + 9 * args.level
-    return places.gpa(args.at) >> shift << shift, args.level
+    return places.gpa(machine, args.at) >> shift << shift, args.level
 
 
 def _home(machine: Machine, gpa: Gpa, level: int) -> Hpa:
     """Where the scenario puts a guest page, as long as that is free; else any free page."""
     try:
-        page = layout.hpa_of(gpa)
+        page = machine.books.hpa_of(gpa)
     except TdxvizError:
         return memory.spare(machine, level)
     free = level == 0 and memory.module_of(machine).is_free(page, 0)
@@ -29,35 +29,35 @@ def _home(machine: Machine, gpa: Gpa, level: int) -> Hpa:
 
 
 def remove(machine: Machine, args: d.GuestPage) -> Script:
-    yield from memory.remove(machine, *_page(args))
+    yield from memory.remove(machine, *_page(machine, args))
 
 
 def add(machine: Machine, args: d.GuestPage) -> Script:
-    gpa, level = _page(args)
+    gpa, level = _page(machine, args)
     yield from memory.add(machine, gpa, _home(machine, gpa, level), level)
 
 
 def relocate(machine: Machine, args: d.GuestPage) -> Script:
-    gpa, _ = _page(args)
+    gpa, _ = _page(machine, args)
     yield from memory.relocate(machine, gpa, memory.spare(machine))
 
 
 def demote(machine: Machine, args: d.GuestPage) -> Script:
     args.level = args.level or 1
-    yield from memory.demote(machine, *_page(args))
+    yield from memory.demote(machine, *_page(machine, args))
 
 
 def promote(machine: Machine, args: d.GuestPage) -> Script:
     args.level = args.level or 1
-    yield from memory.promote(machine, *_page(args))
+    yield from memory.promote(machine, *_page(machine, args))
 
 
 def share(machine: Machine, args: d.GuestPage) -> Script:
-    yield from sharing.to_shared(machine, _page(args)[0])
+    yield from sharing.to_shared(machine, _page(machine, args)[0])
 
 
 def unshare(machine: Machine, args: d.GuestPage) -> Script:
-    yield from sharing.to_private(machine, _page(args)[0])
+    yield from sharing.to_private(machine, _page(machine, args)[0])
 
 
 def kick(machine: Machine, args: d.Nothing) -> Script:
@@ -66,7 +66,7 @@ def kick(machine: Machine, args: d.Nothing) -> Script:
 
 
 def look(machine: Machine, args: d.Place) -> Script:
-    yield from memory.look(machine, places.label(args.at), args.size)
+    yield from memory.look(machine, places.label(machine, args.at), args.size)
 
 
 def end(machine: Machine, args: d.Nothing) -> Script:
@@ -74,6 +74,7 @@ def end(machine: Machine, args: d.Nothing) -> Script:
 
 
 def build(machine: Machine, args: d.Build) -> Script:
-    memory.module_of(machine)
+    if not memory.module_of(machine).is_free(layout.TDR, 0):
+        raise TdxvizError("the guest lives in those pages; end it first (td.end)")
     attributes = boot.SEPT_VE_DISABLE | (boot.DEBUG if args.debug else 0)
-    yield from boot.build_td(programs.load(places.PROGRAM), attributes=attributes)
+    yield from boot.build_td(programs.load(machine.books.program), attributes=attributes)

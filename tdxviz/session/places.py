@@ -22,9 +22,9 @@ def label(machine: Machine, at: int | str) -> Gla:
     return number if number is not None else _symbol(machine, str(at))
 
 
-def gpa(at: int | str) -> Gpa:
+def gpa(machine: Machine, at: int | str) -> Gpa:
     """Page of a guest-physical address, or of a symbol: the guest maps itself one to one."""
-    return page_of(label(at))
+    return page_of(label(machine, at))
 
 
 def keyid(machine: Machine, wanted: int | str) -> Hkid:

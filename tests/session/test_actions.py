@@ -85,3 +85,31 @@ def test_slips_are_errors_before_anything_happens(action):
 def test_a_raw_command_is_taken_as_it_is():
     raw = {"do": "BusCapture", "hpa": 0x20_0000}
     assert commands_of(Action("command", {"command": raw})) == [c.BusCapture(hpa=0x20_0000)]
+
+
+def test_a_host_works_on_the_guests_memory_and_ends_it(ready):
+    """Every action about a TD's pages, one after the other, on one machine."""
+    machine = ready("ci")
+    for name, args in (
+        ("page.relocate", {"at": "password"}), ("page.remove", {"at": "password"}),
+        ("page.add", {"at": "password"}), ("page.add", {"at": 0x8020_0000, "level": 1}),
+        ("page.demote", {"at": 0x8020_0000}), ("page.promote", {"at": 0x8020_0000}), ("td.kick", {}),
+        ("td.end", {}), ("td.build", {"debug": True}), ("td.look", {"at": "password", "size": 16}),
+    ):  # fmt: skip
+        events, verdict = drive(machine, expand(machine, Action(name, args)))
+        assert verdict is None
+        assert events or name == "td.kick", name
+    assert machine.module.actors == {0x60_0000: "td-b"}
+
+
+def test_actions_on_a_td_say_what_is_wrong(ready):
+    for world, action, reason in (
+        ("legacy", Action("page.remove", {"at": "password"}), "TDX world"),
+        ("ci", Action("page.demote", {"at": "password", "level": 3}), "level: 3 must be"),
+        ("ci", Action("td.look", {"at": "password"}), "TDX_TD_NON_DEBUG"),
+        ("ci", Action("page.add", {"at": "password"}), "TDX_EPT_ENTRY_STATE_INCORRECT"),
+        ("ci", Action("td.build"), "end it first"),
+    ):
+        machine = ready(world)
+        with pytest.raises(TdxvizError, match=reason):
+            drive(machine, expand(machine, action))
