@@ -24,16 +24,19 @@ MIN_TDVPS = 6
 SEPT_ROOT_INDEX = 3
 MSR_BITMAP_INDEX = 2
 
-TDR: Layout = _table(
-    0, 0, ("FATAL", "LIFECYCLE_STATE", "NUM_TDCX", "CHLDCNT", "HKID", "PKG_CONFIG_BITMAP")
-) | _table(0, 0x80, tuple(f"TDCX_PA{n}" for n in range(MAX_TDCX)))
+TDR: Layout = (
+    _table(0, 0, ("FATAL", "LIFECYCLE_STATE", "NUM_TDCX", "CHLDCNT", "HKID", "PKG_CONFIG_BITMAP"))
+    | _table(0, 0x80, tuple(f"TDCX_PA{n}" for n in range(MAX_TDCX)))
+    | {"TD_UUID": (0, 0x60, 32)}
+)
 
 TDCS: Layout = _table(
     0, 0,
     (
         "OP_STATE", "NUM_VCPUS", "NUM_ASSOC_VCPUS", "ATTRIBUTES", "XFAM", "MAX_VCPUS",
         "NUM_L2_VMS", "GPAW", "EPTP", "CONFIG_FLAGS", "TD_CTLS", "TSC_FREQUENCY", "TD_EPOCH",
-        "REFCOUNT0", "REFCOUNT1",
+        "REFCOUNT0", "REFCOUNT1", "NOTIFY_ENABLES", "HP_LOCK_TIMEOUT", "VM_CTLS0", "VM_CTLS1",
+        "VM_CTLS2", "VM_CTLS3",
     ),
 ) | {
     "MRTD": (0, 0x200, 48), "MRCONFIGID": (0, 0x240, 48), "MROWNER": (0, 0x280, 48),
@@ -75,6 +78,7 @@ TDVPS: Layout = (
     )
     | _table(0, 0x180, tuple(f"TDVPS_PA{n}" for n in range(MAX_TDVPS)))
     | _table(0, 0x200, tuple(f"EPF_GPA{n}" for n in range(MOST_EPF_GPAS)))
+    | _table(0, 0x300, tuple(f"L2_CTLS{n}" for n in range(4)))
     | _table(0, 0x980, GPR_NAMES)
     | _table(0, 0xA00, GUEST_STATE)
     | _table(0, 0xA80, tuple(SAVED.values()))

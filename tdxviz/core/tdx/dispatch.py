@@ -8,7 +8,7 @@ from tdxviz.core.arch.leaves import BY_NAME, SEAMCALL, Leaf
 from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.faults import Lingering, Refused
 from tdxviz.core.hw.platform import Platform
-from tdxviz.core.tdx import entry, mem, mem_debug, mem_range, mem_size, mng, mr, phymem, sys_, vp
+from tdxviz.core.tdx import entry, mem, mem_debug, mem_range, mem_size, mng, mr, phymem, rdwr, sys_, vp
 from tdxviz.core.tdx.call import Call
 from tdxviz.core.tdx.locks import Inside
 from tdxviz.core.tdx.module import Module
@@ -20,10 +20,17 @@ BODIES: dict[str, Callable[[Call], None]] = {
     "TDH.SYS.CONFIG": sys_.config,
     "TDH.SYS.KEY.CONFIG": sys_.key_config,
     "TDH.SYS.TDMR.INIT": sys_.tdmr_init,
+    "TDH.SYS.INFO": sys_.info,
+    "TDH.SYS.RD": rdwr.sys_rd,
+    "TDH.SYS.RDALL": rdwr.sys_rdall,
+    "TDH.SYS.SHUTDOWN": sys_.shutdown,
+    "TDH.SYS.LP.SHUTDOWN": sys_.lp_shutdown,
     "TDH.MNG.CREATE": mng.create,
     "TDH.MNG.KEY.CONFIG": mng.key_config,
     "TDH.MNG.ADDCX": mng.addcx,
     "TDH.MNG.INIT": mng.init,
+    "TDH.MNG.RD": rdwr.mng_rd,
+    "TDH.MNG.WR": rdwr.mng_wr,
     "TDH.MNG.VPFLUSHDONE": mng.vpflushdone,
     "TDH.MNG.KEY.FREEID": mng.key_freeid,
     "TDH.MNG.KEY.RECLAIMID": mng.key_reclaimid,
@@ -32,6 +39,8 @@ BODIES: dict[str, Callable[[Call], None]] = {
     "TDH.VP.INIT": vp.init,
     "TDH.VP.ENTER": entry.enter,
     "TDH.VP.FLUSH": entry.flush,
+    "TDH.VP.RD": rdwr.vp_rd,
+    "TDH.VP.WR": rdwr.vp_wr,
     "TDH.MEM.SEPT.ADD": mem.sept_add,
     "TDH.MEM.PAGE.ADD": mem.page_add,
     "TDH.MEM.PAGE.AUG": mem.page_aug,

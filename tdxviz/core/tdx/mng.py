@@ -13,6 +13,9 @@ from tdxviz.core.tdx.module import KotEntry
 from tdxviz.core.tdx.structs import Td
 from tdxviz.core.units import is_private
 
+HP_LOCK_TIMEOUT = 1_000_000
+"""Default: one second, in microseconds."""
+
 
 def create(call: Call) -> None:
     m, hkid = call.m, call.regs["rdx"]
@@ -27,6 +30,7 @@ def create(call: Call) -> None:
     call.clear_page(page, m.global_hkid)
     tdr = Td(call.p, m, page).tdr
     tdr["HKID"] = hkid
+    tdr.put("TD_UUID", call.p.drbg.draw(32, "TD_UUID"))
     tdr["LIFECYCLE_STATE"] = st.LIFECYCLE_STATES["TD_HKID_ASSIGNED"]
     m.kot[hkid] = KotEntry("HKID_ASSIGNED")
     call.note(e.KotChanged(lp=call.lp, hkid=hkid, before="HKID_FREE", after="HKID_ASSIGNED"))
@@ -90,6 +94,7 @@ def init(call: Call) -> None:
     for name, value in cpuid.initial(tdcs["XFAM"], tdcs["TSC_FREQUENCY"]).items():
         tdcs[name] = value
     tdcs["TD_EPOCH"] = 1
+    tdcs["HP_LOCK_TIMEOUT"] = HP_LOCK_TIMEOUT
     tdcs["TD_CTLS"] = params.fields["ATTRIBUTES"] >> 28 & 1  # PENDING_VE_DISABLE
     tdcs["OP_STATE"] = st.OP_STATES["INITIALIZED"]
     call.m.mrtd[td.tdr_page] = hashlib.sha384()

@@ -1,12 +1,20 @@
 """TDH.SYS.*: bring up the module. One function a leaf; checks first, effects last."""
 
+import struct
+
 from tdxviz.core import events as e
+from tdxviz.core.arch import structures as lay
+from tdxviz.core.hw import path
+from tdxviz.core.tdx import td_params
 from tdxviz.core.tdx.call import Call
 from tdxviz.core.tdx.module import KotEntry, Tdmr
 from tdxviz.core.tdx.tdmr import parse_tdmr
-from tdxviz.core.units import GIB, MAXPA, MIB, is_private
+from tdxviz.core.units import GIB, MAXPA, MIB, PAGE, is_private, split_keyid
 
 TDMR_INFO_SIZE = 512
+SYSINFO_SIZE, MOST_CMRS = 1024, 32
+VENDOR_ID, VERSION = 0x8086, (1, 5)
+HANDOFF_VERSION = 0
 CHUNK = 4 * MIB
 """TDMR.INIT initialises the PAMT of this much memory a call."""
 
@@ -91,6 +99,52 @@ def key_config(call: Call) -> None:
     call.note(e.KeyConfigured(lp=call.lp, hkid=m.global_hkid, package=package))
     if len(m.key_packages) == len({lp.package for lp in call.p.lps}):
         _system(call, "SYS_READY")
+
+
+def info(call: Call) -> None:
+    """Legacy enumeration: TDSYSINFO_STRUCT and the list of CMRs."""
+    call.outputs |= {"RDX": 0, "R9": 0}
+    regs, config = call.regs, call.m.config
+    call.require(call.lp in call.m.lps_initialised, f"TDH.SYS.LP.INIT is missing on LP {call.lp}")
+    usable = call.shared_address(regs["rcx"], SYSINFO_SIZE, SYSINFO_SIZE)
+    call.require(usable, f"RCX = {regs['rcx']:#x} is no usable shared buffer")
+    call.require(regs["rdx"] >= SYSINFO_SIZE, f"RDX = {regs['rdx']}: the structure has {SYSINFO_SIZE} bytes")
+    usable = call.shared_address(regs["r8"], 512, MOST_CMRS * 16)
+    call.require(usable, f"R8 = {regs['r8']:#x} is no usable shared buffer")
+    call.require(regs["r9"] >= MOST_CMRS, f"R9 = {regs['r9']}: there may be {MOST_CMRS} CMRs")
+    # ---- all checks passed: nothing below can fail ----
+    path.write_physical(call.p, *split_keyid(regs["rcx"]), _sysinfo())
+    cmrs = b"".join(struct.pack("<QQ", base, size) for base, size in config.cmrs)
+    path.write_physical(call.p, *split_keyid(regs["r8"]), cmrs.ljust(MOST_CMRS * 16, b"\x00"))
+    call.outputs |= {"RDX": SYSINFO_SIZE, "R9": MOST_CMRS}
+
+
+def _sysinfo() -> bytes:
+    """Offsets of TDSYSINFO_STRUCT; what the model does not know (build date, number) is zero."""
+    raw = bytearray(SYSINFO_SIZE)
+    struct.pack_into("<IIIHHH", raw, 0, 0, VENDOR_ID, 0, 0, *VERSION[::-1])
+    struct.pack_into("<HHH", raw, 32, 64, 16, 16)  # TDMRs, reserved areas, bytes of a PAMT entry
+    struct.pack_into("<HHH", raw, 48, lay.MIN_TDCX * PAGE, 0, lay.MIN_TDVPS * PAGE)
+    struct.pack_into(
+        "<QQQQ", raw, 64, td_params.ATTRIBUTES_FIXED0, 0, td_params.XFAM_FIXED0, td_params.XFAM_FIXED1
+    )
+    return bytes(raw)
+
+
+def shutdown(call: Call) -> None:
+    version = call.regs["rcx"]
+    call.require(
+        version == HANDOFF_VERSION, f"RCX = {version}: only handoff version {HANDOFF_VERSION} is known"
+    )
+    call.require(True, "another logical processor holds the global lock")
+    busy = sorted(lp for lp in call.m.current if lp != call.lp)
+    call.require(not busy, f"a TD runs on logical processors {busy}")
+    # ---- all checks passed: nothing below can fail ----
+    _system(call, "SYS_SHUTDOWN")
+
+
+def lp_shutdown(call: Call) -> None:
+    """Legacy: does nothing and succeeds, also after TDH.SYS.SHUTDOWN."""
 
 
 def tdmr_init(call: Call) -> None:

@@ -21,13 +21,32 @@ def written_back(machine) -> None:
     kot[layout.HKIDS[0]] = kot[layout.HKIDS[0]]._replace(wbinvd=0)
 
 
+HOST_READS, HOST_WRITES, DEBUG_ONLY = 0x9010000200000004, 0x9110000300000011, 0x1310000300000040
+UNKNOWN = 0x9010000200000077
+ALL = (1 << 64) - 1
+DEBUG = (kit.tdcs_field("ATTRIBUTES", 1),)
+
 VALID: dict[str, tuple[str, dict[str, int], tuple[kit.Prepare, ...]]] = {
+    "TDH.MNG.RD": ("TDH.MR.FINALIZE", {"rcx": layout.TDR, "rdx": HOST_READS}, ()),
+    "TDH.MNG.WR": ("TDH.MR.FINALIZE", {"rcx": layout.TDR, "rdx": HOST_WRITES, "r8": 20_000, "r9": ALL}, ()),
     "TDH.MNG.VPFLUSHDONE": ("TDH.MNG.INIT", {"rcx": layout.TDR}, ()),
     "TDH.MNG.KEY.FREEID": ("TDH.MNG.INIT", {"rcx": layout.TDR}, (*BLOCKED, written_back)),
     "TDH.MNG.KEY.RECLAIMID": ("TDH.MNG.INIT", {"rcx": layout.TDR}, ()),
 }
 
+UNREACHABLE: dict[Key, str] = {
+    ("TDH.MNG.WR", 13): "nobody else changes the field between the module's read and its compare-and-swap",
+}
+
 CASES: dict[Key, Case] = {
+    ("TDH.MNG.RD", 0): Case(version=2),
+    ("TDH.MNG.RD", 10): Case({"rdx": ALL}, version=1),
+    ("TDH.MNG.RD", 11): Case({"rdx": UNKNOWN}),
+    ("TDH.MNG.RD", 12): Case({"rdx": DEBUG_ONLY}),
+    ("TDH.MNG.WR", 9): Case({"rdx": HOST_WRITES | 1 << 34}),
+    ("TDH.MNG.WR", 10): Case({"rdx": HOST_READS}),
+    ("TDH.MNG.WR", 11): Case({"r8": 9_999}),
+    ("TDH.MNG.WR", 12): Case({"r9": ALL >> 1}),
     ("TDH.MNG.VPFLUSHDONE", 5): Case(prepare=BLOCKED),
     ("TDH.MNG.VPFLUSHDONE", 6): Case(stage="TDH.MR.FINALIZE"),
     ("TDH.MNG.KEY.FREEID", 4): Case(stage="TDH.MNG.INIT"),

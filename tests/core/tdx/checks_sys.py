@@ -19,7 +19,41 @@ def info(**changes: int) -> kit.Prepare:
     return kit.host_bytes(INFO, struct.pack("<64Q", *words))
 
 
+READY = "TDH.MNG.CREATE"
+BUFFER, CMRS = 0x0030_0000, 0x0030_1000
+KNOWN, HIDDEN = 0x9100000100000008, 0x0800000200000000 | 0x99
+INFO_CALL = {"rcx": BUFFER, "rdx": 1024, "r8": CMRS, "r9": 32}
+
+
+def never_initialised(machine) -> None:
+    """As if LP 0 had skipped TDH.SYS.LP.INIT."""
+    machine.module.lps_initialised -= {0}
+
+
+VALID: dict[str, tuple[str, dict[str, int], tuple[kit.Prepare, ...]]] = {
+    "TDH.SYS.INFO": (READY, INFO_CALL, ()),
+    "TDH.SYS.RD": (READY, {"rdx": KNOWN}, ()),
+    "TDH.SYS.RDALL": (READY, {"rdx": BUFFER, "r8": (1 << 64) - 1}, ()),
+    "TDH.SYS.SHUTDOWN": (READY, {}, ()),
+    "TDH.SYS.LP.SHUTDOWN": (READY, {"rcx": 5}, ()),
+}
+
+UNREACHABLE: dict[Key, str] = {
+    ("TDH.SYS.RD", 3): "every field of the system context in the table may be read by the host",
+}
+
 CASES: dict[Key, Case] = {
+    **{(leaf, 0): Case(prepare=(never_initialised,)) for leaf in ("TDH.SYS.INFO", "TDH.SYS.RD", "TDH.SYS.RDALL")},
+    ("TDH.SYS.INFO", 1): Case({"rcx": BUFFER + 512}),
+    ("TDH.SYS.INFO", 2): Case({"rdx": 1023}),
+    ("TDH.SYS.INFO", 3): Case({"r8": CMRS + 256}),
+    ("TDH.SYS.INFO", 4): Case({"r9": 31}),
+    ("TDH.SYS.RD", 1): Case({"rdx": (1 << 64) - 1}),
+    ("TDH.SYS.RD", 2): Case({"rdx": HIDDEN}),
+    ("TDH.SYS.RDALL", 1): Case({"rdx": BUFFER + 64}),
+    ("TDH.SYS.RDALL", 2): Case({"r8": HIDDEN}),
+    ("TDH.SYS.SHUTDOWN", 0): Case({"rcx": 1}),
+    ("TDH.SYS.SHUTDOWN", 2): Case({"lp": 1}, stage="running"),
     ("TDH.SYS.INIT", 1): Case({"rcx": 1}),
     ("TDH.SYS.INIT", 2): Case(stage="TDH.SYS.LP.INIT"),
     ("TDH.SYS.INIT", 3): Case(prepare=(kit.config(feature_msrs_ok=False),)),

@@ -4,11 +4,34 @@ from tdxviz.core.host import layout
 from tests.core.tdx import kit
 from tests.core.tdx.cases import Case, Key
 
+ALL = (1 << 64) - 1
+INDEX, VECTOR, RIP, PIN = 0xA020000200000002, 0x0024000100000002, 0x002400030000681E, 0x0024000200004000
+UNKNOWN = 0xA020000200000777
+
 VALID: dict[str, tuple[str, dict[str, int], tuple[kit.Prepare, ...]]] = {
     "TDH.VP.FLUSH": ("TDH.MR.FINALIZE", {"rcx": layout.TDVPR}, ()),
+    "TDH.VP.RD": ("TDH.MR.FINALIZE", {"rcx": layout.TDVPR, "rdx": INDEX}, ()),
+    "TDH.VP.WR": ("TDH.MR.FINALIZE", {"rcx": layout.TDVPR, "rdx": VECTOR, "r8": 0xE0, "r9": ALL}, ()),
 }
 
 CASES: dict[Key, Case] = {
+    **{
+        (leaf, number): case
+        for leaf, first in (("TDH.VP.RD", 11), ("TDH.VP.WR", 10))
+        for number, case in (
+            (first, Case(prepare=(kit.vps_field("NUM_TDVPS", 5),))),
+            (first + 1, Case(prepare=(kit.vps_field("VCPU_STATE", 0),))),
+            (first + 2, Case({"lp": 1})),
+        )
+    },
+    ("TDH.VP.RD", 0): Case(version=2),
+    ("TDH.VP.RD", 14): Case({"rdx": ALL}, version=1),
+    ("TDH.VP.RD", 15): Case({"rdx": UNKNOWN}),
+    ("TDH.VP.RD", 16): Case({"rdx": RIP}),
+    ("TDH.VP.WR", 13): Case({"rdx": VECTOR | 1 << 34}),
+    ("TDH.VP.WR", 14): Case({"rdx": INDEX}),
+    ("TDH.VP.WR", 15): Case({"r8": 0x100}),
+    ("TDH.VP.WR", 16): Case({"rdx": PIN, "r8": 0x80, "r9": 0x80}, detail=2),
     ("TDH.VP.FLUSH", 6): Case(prepare=(kit.vps_field("NUM_TDVPS", 5),)),
     ("TDH.VP.FLUSH", 7): Case({"lp": 1}),
     ("TDH.VP.ADDCX", 10): Case({"rcx": kit.FREE_PAGE}, stage="TDH.MEM.SEPT.ADD"),

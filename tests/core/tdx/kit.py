@@ -189,3 +189,8 @@ def tdcall(
     fault = guest_leaves.tdcall(machine.platform, machine.module, lp, 4)
     assert fault is None
     return tuple(machine._news)
+
+
+def host_read(machine: Machine, hpa: int, size: int) -> bytes:
+    """Bytes that the host sees under KeyID 0."""
+    return path.read_physical(machine.platform, hpa, 0, size)
