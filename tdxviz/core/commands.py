@@ -50,6 +50,31 @@ class Proceed(Command, frozen=True, kw_only=True, tag=True):
     lp: int = 0
 
 
+class Tdcall(Command, frozen=True, kw_only=True, tag=True):
+    """The vCPU that runs on ``lp`` executes TDCALL with these registers: a guest's kernel in the hands
+    of a tester. RAX = leaf | version << 16; a register that is not named keeps the guest's value.
+
+    No instruction is fetched for it and RIP stays; all else is as if the guest had a TDCALL there.
+    """
+
+    rax: int
+    lp: int = 0
+    rcx: int | None = None
+    rdx: int | None = None
+    rbx: int | None = None
+    rbp: int | None = None
+    rsi: int | None = None
+    rdi: int | None = None
+    r8: int | None = None
+    r9: int | None = None
+    r10: int | None = None
+    r11: int | None = None
+    r12: int | None = None
+    r13: int | None = None
+    r14: int | None = None
+    r15: int | None = None
+
+
 class RunGuest(Command, frozen=True, kw_only=True, tag=True):
     """Let the guest that is entered on ``lp`` execute up to ``steps`` instructions.
 
@@ -244,4 +269,5 @@ AnyCommand = (
     | HostRead | HostWrite
     | FlushLine | EvictLine | ReadHostRegisters | DmaMap | DmaRead | DmaWrite | BusCapture
     | BusInject | FlipBit | DumpDimm | Reboot
+    | Tdcall
 )  # fmt: skip

@@ -467,6 +467,15 @@ class MeasurementExtended(Event, frozen=True, kw_only=True, tag=True):
     digest: bytes = b""
 
 
+class ReportMade(Event, frozen=True, kw_only=True, tag=True):
+    """TDG.MR.REPORT wrote a TDREPORT_STRUCT, sealed by the processor, into guest memory."""
+
+    td: str
+    gpa: Gpa
+    data: bytes
+    """REPORTDATA, the caller's 64 bytes."""
+
+
 class TdEntered(Event, frozen=True, kw_only=True, tag=True):
     td: str
     vcpu: int
@@ -616,7 +625,7 @@ AnyEvent = (
     | LeafReturned | SeamcallFailed | SeamcallHeld | SystemStateChanged | KeyConfigured | KotChanged
     | PamtChanged | SeptEntryChanged | EpochStamped | EpochAdvanced | LineCleaned | LifecycleChanged
     | OpStateChanged | VcpuStateChanged | VcpuAssociated | IbpbIssued
-    | MeasurementExtended | TdEntered | StateSaved | RegistersScrubbed | TdExited | TdBecameFatal
+    | MeasurementExtended | ReportMade | TdEntered | StateSaved | RegistersScrubbed | TdExited | TdBecameFatal
     | VmEntered | VmExited | VmConfigured | VmStateWritten | RunPaused | TimePassed | InterruptArrived | ExceptionDelivered
     | InterruptsPosted | InstructionNotModelled | VeInjected | CpuidAnswered
 )  # fmt: skip

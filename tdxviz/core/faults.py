@@ -96,6 +96,10 @@ class Lingering(Architectural):
     """A leaf has passed as many checks as it was asked to, and stays inside the module."""
 
 
+class LeftGuest(Architectural):
+    """A TDCALL ended in a TD exit: there is no status, and RIP was not advanced."""
+
+
 class Inconsistent(Architectural):
     """The TDX module met something in its own structures that it never writes: somebody damaged
     them where nothing checks integrity. The real module then shuts SEAM down on purpose."""

@@ -120,6 +120,8 @@ class Machine:
                 self._seamcall(command)
             case c.Proceed():
                 self._proceed(command)
+            case c.Tdcall():
+                running.tdcall(self.state, command)
             case c.RunGuest():
                 running.run_guest(self.state, command)
             case c.RaiseInterrupt():

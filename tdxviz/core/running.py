@@ -6,6 +6,7 @@ architectural outcome of a guest instruction is caught here and nowhere else.
 
 from tdxviz.core import commands as c
 from tdxviz.core import legacy
+from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.events import (
     CommandRefused,
     HostCounted,
@@ -27,7 +28,8 @@ from tdxviz.core.faults import (
 from tdxviz.core.guest import boundary, exceptions, execute
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import LogicalProcessor
-from tdxviz.core.tdx import guest_side
+from tdxviz.core.tdx import guest_memory, guest_side
+from tdxviz.core.units import U64
 from tdxviz.core.world import State
 
 
@@ -162,7 +164,7 @@ def translation(state: State, lp: LogicalProcessor) -> Translation:
     if lp.mode == "vm":
         return legacy.translation(state, lp)
     assert state.module is not None
-    return guest_side.translation(state.platform, state.module, lp.id)
+    return guest_memory.translation(state.platform, state.module, lp.id)
 
 
 def raise_interrupt(state: State, command: c.RaiseInterrupt) -> None:
@@ -197,3 +199,17 @@ def read_host_registers(state: State, command: c.ReadHostRegisters) -> None:
         state.platform.note(CommandRefused(lp=lp.id, command="ReadHostRegisters", reason=reason))
         return
     state.platform.note(HostRegistersRead(lp=lp.id, gprs=tuple(lp.gprs), xmm=tuple(lp.xmm)))
+
+
+def tdcall(state: State, command: c.Tdcall) -> None:
+    """The guest on the logical processor makes one TDCALL with the registers that the command names."""
+    lp = state.platform.lps[command.lp]
+    if lp.mode != "td":
+        reason = f"no TD runs on logical processor {lp.id}; enter one first"
+        state.platform.note(CommandRefused(lp=lp.id, command="Tdcall", reason=reason))
+        return
+    for number, name in enumerate(GPR_NAMES):
+        value = getattr(command, name.lower(), None)
+        if value is not None:
+            lp.cpu.gprs[number] = value & U64
+    _attend(state, lp, translation(state, lp), Intercept("TDCALL", 0))

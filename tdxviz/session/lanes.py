@@ -13,7 +13,7 @@ MODULE_EVENTS = (
     e.SeptEntryChanged, e.LifecycleChanged, e.OpStateChanged, e.VcpuStateChanged,
     e.MeasurementExtended, e.TdEntered, e.StateSaved, e.RegistersScrubbed, e.TdExited,
     e.TdBecameFatal, e.VeInjected, e.VcpuAssociated, e.IbpbIssued, e.EpochStamped, e.EpochAdvanced,
-    e.LineCleaned,
+    e.LineCleaned, e.ReportMade,
 )  # fmt: skip
 DEVICE_COMMANDS = (c.DmaRead, c.DmaWrite)
 PROBE_COMMANDS = (c.BusCapture, c.BusInject, c.FlipBit, c.DumpDimm)
@@ -51,7 +51,7 @@ class Lanes:
         return lanes
 
     def _actor(self, command: c.Command) -> str:
-        if isinstance(command, c.RunGuest):
+        if isinstance(command, c.RunGuest | c.Tdcall):
             return self._guests.get(command.lp, "host")
         if isinstance(command, c.Seamcall | c.Proceed):
             return "module"

@@ -7,7 +7,7 @@ from tdxviz.core import events as e
 from tdxviz.core.arch import exits
 from tdxviz.core.host import layout
 from tdxviz.core.hw import path
-from tdxviz.core.tdx import guest_side
+from tdxviz.core.tdx import guest_memory
 from tests.core.tdx import kit
 
 UD, DF, GP, VE = 6, 8, 13, 20
@@ -18,7 +18,7 @@ def td(code: str):
     """The vault's TD with other code at its RIP: written as the TD itself would."""
     machine = kit.before("running")
     lp = machine.platform.lps[0]
-    ctx = guest_side.translation(machine.platform, machine.module, 0)
+    ctx = guest_memory.translation(machine.platform, machine.module, 0)
     hpa = layout.hpa_of(lp.cpu.rip)
     path.write_physical(machine.platform, hpa, ctx.hkid, bytes.fromhex(code).ljust(16, b"\x90"))
     return machine

@@ -82,6 +82,8 @@ class Platform:
     lps: list[LogicalProcessor]
     iommu: dict[tuple[str, int], tuple[Hpa, Hkid]] = field(default_factory=dict)
     """(device, page of the I/O address) -> host page and KeyID."""
+    report_key: bytes = bytes(32)
+    """Seals reports; known to the processor package alone. See ``seamops``."""
     captures: dict[Hpa, Line] = field(default_factory=dict)
     """The probe's newest recording of each line."""
     powered: bool = True
@@ -103,8 +105,9 @@ class Platform:
         if world != "legacy":
             keys.program(0, drbg)
         memctl = MemoryController(dram, keys, mac_key, world, nobody_listens)
+        report_key = drbg.draw(32, "report key") if world != "legacy" else bytes(32)
         lps = [LogicalProcessor(n, package) for n, package in enumerate(PACKAGE_OF_LP)]
-        return cls(world, drbg, dram, keys, Cache(), memctl, lps, size=dram.size)
+        return cls(world, drbg, dram, keys, Cache(), memctl, lps, report_key=report_key, size=dram.size)
 
     @property
     def trace(self) -> bool:
@@ -126,7 +129,8 @@ class Platform:
         )
         return Platform(
             self.world, self.drbg.copy(), dram, keys, self.cache.copy(), memctl,
-            [lp.copy() for lp in self.lps], self.iommu.copy(), self.captures.copy(), self.powered,
+            [lp.copy() for lp in self.lps], self.iommu.copy(), self.report_key, self.captures.copy(),
+            self.powered,
             size=self.size, seam_range=self.seam_range,
         )  # fmt: skip
 
@@ -134,6 +138,7 @@ class Platform:
         h.update(repr((self.world, self.size, self.drbg.drawn, self.powered)).encode())
         h.update(repr((sorted(self.iommu.items()), sorted(self.captures.items()))).encode())
         h.update(self.memctl.mac_key)
+        h.update(self.report_key)
         self.dram.digest(h)
         self.keys.digest(h)
         self.cache.digest(h)

@@ -10,10 +10,10 @@ from tdxviz.core.arch import exits, sept
 from tdxviz.core.arch import registers as r
 from tdxviz.core.arch import status as s
 from tdxviz.core.arch.leaves import TDCALL, Leaf
-from tdxviz.core.faults import GuestFault, Refused
+from tdxviz.core.faults import GuestFault, LeftGuest, Refused
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.platform import Platform
-from tdxviz.core.tdx import entry
+from tdxviz.core.tdx import entry, guest_attr, guest_measure, guest_rdwr
 from tdxviz.core.tdx.call import PAGE_SIZES, Call, quiet
 from tdxviz.core.tdx.mem import GPA_WIDTH, SHARED_BIT
 from tdxviz.core.tdx.module import Module
@@ -26,10 +26,6 @@ MAY_PASS = 0xFFFF_FFFF & ~(1 << r.RAX | 1 << r.RCX | 1 << r.RSP)
 LOW = 0xFFFF_FFFF
 SYS_RD_AVAILABLE = 1
 EXTENDED_ACCEPT = 1
-
-
-class LeftGuest(Exception):
-    """The TDCALL ended in a TD exit: no status, RIP is not advanced here."""
 
 
 def tdcall(p: Platform, m: Module, lp: int, length: int) -> GuestFault | None:
@@ -164,7 +160,7 @@ def page_accept(call: Call, td: Td, cpu: CpuState, length: int) -> int:
 
 def _violation(call: Call, found: int, state: str, gpa: int, level: int) -> None:
     """ACCEPT of a page that is not there: a TD exit; the TDCALL is repeated after re-entry."""
-    details = level | found << 3 | sept.PUBLIC.get(state, 0) << 8
+    details = guest_attr.found(level, found, state)
     entry.async_exit(
         call.p, call.m, call.lp,
         entry.Exit(
@@ -181,5 +177,16 @@ BODIES: dict[str, Body] = {
     "TDG.VP.VEINFO.GET": veinfo_get,
     "TDG.VP.CPUIDVE.SET": cpuidve_set,
     "TDG.VP.VMCALL": vp_vmcall,
+    "TDG.VP.RD": guest_rdwr.vp_rd,
+    "TDG.VP.WR": guest_rdwr.vp_wr,
+    "TDG.VM.RD": guest_rdwr.vm_rd,
+    "TDG.VM.WR": guest_rdwr.vm_wr,
+    "TDG.SYS.RD": guest_rdwr.sys_rd,
+    "TDG.SYS.RDALL": guest_rdwr.sys_rdall,
+    "TDG.MR.RTMR.EXTEND": guest_measure.rtmr_extend,
+    "TDG.MR.REPORT": guest_measure.report_,
+    "TDG.MR.VERIFYREPORT": guest_measure.verify_report,
     "TDG.MEM.PAGE.ACCEPT": page_accept,
+    "TDG.MEM.PAGE.ATTR.RD": guest_attr.attr_rd,
+    "TDG.MEM.PAGE.ATTR.WR": guest_attr.attr_wr,
 }

@@ -7,7 +7,6 @@ from tdxviz.core import events as e
 from tdxviz.core.arch import exits, instructions
 from tdxviz.core.faults import EptViolation, GuestFault, Inconsistent, Intercept, MachineCheck
 from tdxviz.core.hw import apic
-from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx import entry, guest_control, guest_cpuid, guest_leaves, guest_msr, ve
 from tdxviz.core.tdx.call import quiet
@@ -17,20 +16,8 @@ from tdxviz.core.units import PAGE, split_keyid
 
 UD, GP = 6, 13
 PENDING_EPT_VIOLATION = 6
-SHARED_BIT = 47
 INTERRUPTION_VALID = 1 << 31
 PERFMON = 1 << 63
-
-
-def translation(p: Platform, m: Module, lp: int) -> Translation:
-    """How the TD on this logical processor translates; no memory is read for it."""
-    now = m.current[lp]
-    return Translation(
-        actor=now.actor, vpid=entry.vpid_of(now.hkid), hkid=now.hkid, sept_root=now.sept_root,
-        ept_root=now.shared_ept, gpaw_shared_bit=SHARED_BIT, cpu=p.lps[lp].cpu, epoch=now.epoch,
-        walk_sept=True, owned_cr0=instructions.CR0_OWNED, owned_cr4=instructions.CR4_OWNED,
-        barred_cr4=now.barred_cr4,
-    )  # fmt: skip
 
 
 def guest_intercept(p: Platform, m: Module, lp: int, outcome: Intercept) -> GuestFault | None:
@@ -69,7 +56,10 @@ def _module(p: Platform, m: Module, lp: int, outcome: Intercept) -> GuestFault |
     length = outcome.length
     match outcome.name:
         case "TDCALL":
-            return guest_leaves.tdcall(p, m, lp, length)
+            try:
+                return guest_leaves.tdcall(p, m, lp, length)
+            except EptViolation as violation:  # of an operand; the TDCALL is repeated
+                return _ept_violation(p, m, lp, violation)
         case "CPUID":
             return guest_cpuid.execute(p, m, lp, length)
         case "XSETBV":

@@ -66,6 +66,8 @@ class PlatformConfig(NamedTuple):
     entropy: bool = True
     monitor_ok: bool = True
     pconfig_free: bool = True
+    local_attestation: bool = True
+    """SEAMOPS can verify reports."""
 
 
 class Current(NamedTuple):

@@ -7,11 +7,12 @@ from functools import cache
 from tdxviz.core.arch.leaves import BY_NAME
 from tdxviz.core.commands import Command, HostWrite, Seamcall
 from tdxviz.core.events import Event, LeafReturned
+from tdxviz.core.faults import Intercept
 from tdxviz.core.guest import programs
 from tdxviz.core.host import boot, layout, run
 from tdxviz.core.hw import path
 from tdxviz.core.machine import Machine
-from tdxviz.core.tdx import guest_leaves
+from tdxviz.core.tdx import guest_side
 from tdxviz.core.tdx.structs import Td, Vcpu
 from tdxviz.core.units import split_keyid
 
@@ -186,7 +187,7 @@ def tdcall(
     for name, value in regs.items():
         cpu.gprs[GPR_NAMES.index(name.upper())] = value
     machine._news = []
-    fault = guest_leaves.tdcall(machine.platform, machine.module, lp, 4)
+    fault = guest_side.guest_intercept(machine.platform, machine.module, lp, Intercept("TDCALL", 4))
     assert fault is None
     return tuple(machine._news)
 

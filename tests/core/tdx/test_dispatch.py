@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tdxviz.core import events as e
 from tdxviz.core.arch import status as s
 from tdxviz.core.arch.leaves import BY_NAME, SEAMCALL, TDCALL
-from tdxviz.core.commands import Seamcall
+from tdxviz.core.commands import Seamcall, Tdcall
 from tdxviz.core.host import layout
 from tdxviz.core.machine import Machine
 from tdxviz.core.tdx import dispatch, guest_leaves
@@ -122,19 +122,38 @@ def test_random_registers_on_random_leaves_always_get_one_answer(stage, lp, call
     machine.fingerprint()
 
 
-@settings(max_examples=300, deadline=None)
-@given(
-    st.sampled_from(sorted(TDCALL)) | st.sampled_from([0, 1, 6]) | U64, REGISTERS, st.booleans()
+GUEST_LEAF = st.sampled_from(sorted(guest_leaves.BODIES)).map(lambda n: BY_NAME[n].number)
+GUEST_RAX = GUEST_LEAF | st.sampled_from(sorted(TDCALL)) | U64 | st.builds(lambda a: a | 1 << 16, GUEST_LEAF)
+GUEST_PLAUSIBLE = st.sampled_from(
+    [0, 1, 3, 1 << 47, 1 << 48, layout.GUEST_BASE, layout.GUEST_BASE | 1, layout.GUEST_BASE + 0xC000,
+     layout.symbol("picture"), layout.symbol("picture") + 1024, (1 << 64) - 1, 0x1310000300000000,
+     0x9110000300000010, 0xA020000300000051, 0x0800000200000000, 0x800F, 0x800F << 16]
 )  # fmt: skip
-def test_random_tdcalls_always_get_one_answer(rax, regs, with_rcx):
+GUEST_REGISTERS = st.dictionaries(
+    st.sampled_from(["rcx", "rdx", "r8", "r9", "r10", "r11", "rbx"]), U64 | GUEST_PLAUSIBLE, max_size=5
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(GUEST_RAX, GUEST_REGISTERS), min_size=1, max_size=4))
+def test_random_tdcalls_always_get_one_answer(calls):
     machine = kit.before("running")
-    cpu = machine.platform.lps[0].cpu
-    cpu.gprs[0] = rax
-    for number, name in ((1, "rcx"), (2, "rdx"), (8, "r8")):
-        cpu.gprs[number] = regs.get(name, cpu.gprs[number] if with_rcx else 0)
-    machine._news = []
-    assert guest_leaves.tdcall(machine.platform, machine.module, 0, 4) is None
-    returned = [n for n in machine._news if isinstance(n, e.LeafReturned)]
-    assert len(returned) == 1
-    exited = [n for n in machine._news if isinstance(n, e.TdExited)]
-    assert (machine.platform.lps[0].mode == "host") == bool(exited)
+    for rax, regs in calls:
+        events = machine.do(Tdcall(rax=rax, **regs))
+        returned = [n for n in events if isinstance(n, e.LeafReturned) and n.side == "guest"]
+        exited = [n for n in events if isinstance(n, e.TdExited)]
+        delivered = [n for n in events if isinstance(n, e.ExceptionDelivered)]
+        assert len(returned) + len(exited) + len(delivered) == 1, events
+        assert (machine.platform.lps[0].mode == "host") == bool(exited)
+        if exited:
+            break
+        for answer in returned:
+            assert answer.status == machine.platform.lps[0].cpu.gprs[0]
+            assert bool(answer.status) == bool(answer.reason)
+
+
+def test_a_tdcall_needs_a_guest_that_runs():
+    machine = kit.before("TDH.VP.ENTER")
+    (event,) = machine.do(Tdcall(rax=1))
+    assert isinstance(event, e.CommandRefused)
+    assert "enter one first" in event.reason

@@ -9,7 +9,7 @@ from tdxviz.core.faults import GuestFault, Intercept
 from tdxviz.core.guest import execute
 from tdxviz.core.host import layout
 from tdxviz.core.hw import path
-from tdxviz.core.tdx import guest_side
+from tdxviz.core.tdx import guest_memory, guest_side
 from tests.core.tdx import kit
 
 RAX, RCX, RDX, RBX = range(4)
@@ -234,7 +234,7 @@ def test_pred_cmd_is_a_barrier_of_the_guests_own(machine):
 def run_code(machine, code: str, **regs: int) -> str:
     """Execute one instruction at a scratch place of the guest; the outcome as in ``act``."""
     p, lp = machine.platform, machine.platform.lps[0]
-    ctx = guest_side.translation(p, machine.module, 0)
+    ctx = guest_memory.translation(p, machine.module, 0)
     cpu = lp.cpu
     place = 0x8000_2E00
     path.store(p, lp, ctx, place, bytes.fromhex(code))
