@@ -11,6 +11,7 @@ from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.tdx import entry
 from tdxviz.core.tdx.call import PAGE_SIZES, Call, SeptPlace
 from tdxviz.core.tdx.guest_memory import SHARED_BIT
+from tdxviz.core.tdx.locks import Lock
 from tdxviz.core.tdx.structs import Td
 from tdxviz.core.units import PAGE, Gpa
 
@@ -31,7 +32,7 @@ def attr_rd(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     gpa = call.regs["rcx"]
     call.require(gpa >> SHARED_BIT == 0, f"{gpa:#x} is no private GPA of this TD")
     place = _leaf(call, td, gpa)
-    call.require(True, "the Secure EPT entry is locked")
+    lock_entry(call, place)
     if place.state not in READABLE:
         _leave(call, gpa, f"the entry for {gpa:#x} is {place.state}", 0)
     call.passed += 1
@@ -53,7 +54,7 @@ def attr_wr(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     if not reached:
         _violation(call, place, level)
     call.passed += 1
-    call.require(True, "the Secure EPT entry is locked")
+    lock_entry(call, place)
     if not sept.STATES[place.state].leaf and place.state != "FREE":
         raise Refused(
             s.STATUS["TDX_PAGE_SIZE_MISMATCH"] | place.level, None, f"{gpa:#x} is mapped by smaller pages"
@@ -66,6 +67,11 @@ def attr_wr(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     # ---- all checks passed: nothing below can fail ----
     call.outputs |= {"RCX": _told(rcx, place), "RDX": _own(place)}
     return s.SUCCESS
+
+
+def lock_entry(call: Call, place: SeptPlace) -> None:
+    """The next check: the entry's lock, which host leaves take too."""
+    call.take(Lock("SEPT_ENTRY", place.address, exclusive=True), "the Secure EPT entry is locked")
 
 
 def found(asked: int, level: int, state: str) -> int:

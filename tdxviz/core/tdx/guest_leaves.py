@@ -140,7 +140,7 @@ def page_accept(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     if not reached:
         _violation(call, place.level, place.state, gpa, level)
     call.passed = 4
-    call.require(True, "the Secure EPT entry is locked")
+    guest_attr.lock_entry(call, place)
     if not sept.STATES[place.state].leaf and place.state not in ("FREE", "REMOVED"):
         status = s.STATUS["TDX_PAGE_SIZE_MISMATCH"] | place.level
         raise Refused(status, None, f"{gpa:#x} is mapped by smaller pages")

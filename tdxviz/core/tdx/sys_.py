@@ -7,6 +7,7 @@ from tdxviz.core.arch import structures as lay
 from tdxviz.core.hw import path
 from tdxviz.core.tdx import td_params
 from tdxviz.core.tdx.call import Call
+from tdxviz.core.tdx.locks import Lock
 from tdxviz.core.tdx.module import KotEntry, Tdmr
 from tdxviz.core.tdx.tdmr import parse_tdmr
 from tdxviz.core.units import GIB, MAXPA, MIB, PAGE, is_private, split_keyid
@@ -24,9 +25,13 @@ def _system(call: Call, state: str) -> None:
     call.note(e.SystemStateChanged(lp=call.lp, before=before, after=state))
 
 
+def _global_lock(call: Call, *, exclusive: bool = True) -> None:
+    call.take(Lock("SYS", exclusive=exclusive), "another logical processor holds the global lock")
+
+
 def init(call: Call) -> None:
     m, config = call.m, call.m.config
-    call.require(True, "another logical processor holds the global lock")
+    _global_lock(call)
     call.require(call.regs["rcx"] == 0, "RCX has reserved bits set")
     call.require(m.sys_state == "SYSINIT_PENDING", f"the module is {m.sys_state}")
     call.require(config.feature_msrs_ok, "a feature MSR has a value that TDX does not accept")
@@ -46,7 +51,7 @@ def init(call: Call) -> None:
 
 def lp_init(call: Call) -> None:
     m, config = call.m, call.m.config
-    call.require(True, "another logical processor holds the global lock")
+    _global_lock(call, exclusive=False)
     call.require(m.sys_state == "SYSINIT_DONE", f"the module is {m.sys_state}")
     call.require(call.lp not in m.lps_initialised, f"logical processor {call.lp} is initialised")
     call.require(config.entropy, "RDRAND gave no entropy")
@@ -60,7 +65,7 @@ def lp_init(call: Call) -> None:
 
 def config(call: Call) -> None:
     m, regs = call.m, call.regs
-    call.require(True, "another logical processor holds the global lock")
+    _global_lock(call)
     call.require(m.sys_state == "SYSINIT_DONE", f"the module is {m.sys_state}")
     missing = [lp.id for lp in call.p.lps if lp.id not in m.lps_initialised]
     call.require(not missing, f"SYS.LP.INIT is missing on logical processors {missing}")
@@ -87,7 +92,7 @@ def config(call: Call) -> None:
 def key_config(call: Call) -> None:
     m = call.m
     package = call.p.lps[call.lp].package
-    call.require(True, "another logical processor holds the global lock")
+    _global_lock(call)
     call.require(m.sys_state == "SYSCONFIG_DONE", f"the module is {m.sys_state}")
     call.require(package not in m.key_packages, f"package {package} has the key already")
     call.require(m.config.pconfig_free, "another key operation blocks PCONFIG")
@@ -136,7 +141,7 @@ def shutdown(call: Call) -> None:
     call.require(
         version == HANDOFF_VERSION, f"RCX = {version}: only handoff version {HANDOFF_VERSION} is known"
     )
-    call.require(True, "another logical processor holds the global lock")
+    _global_lock(call)
     busy = sorted(lp for lp in call.m.current if lp != call.lp)
     call.require(not busy, f"a TD runs on logical processors {busy}")
     # ---- all checks passed: nothing below can fail ----
@@ -154,7 +159,7 @@ def tdmr_init(call: Call) -> None:
     call.require(number is not None, f"no TDMR starts at {base:#x}")
     assert number is not None
     tdmr = m.tdmrs[number]
-    call.require(True, "the TDMR is locked")
+    call.take(Lock("TDMR", base, exclusive=True), f"the TDMR at {base:#x} is locked")
     call.require(tdmr.done < tdmr.base + tdmr.size, "the TDMR is fully initialised")
     # ---- all checks passed: nothing below can fail ----
     done = tdmr.done + CHUNK

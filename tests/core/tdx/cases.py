@@ -24,7 +24,6 @@ from tests.core.tdx import kit
 Key = tuple[str, int]
 HKID_BITS, FAR_AWAY = 1 << 46, 1 << 32
 TD_2M = layout.GUEST_BASE + 2 * 1024 * 1024
-SERIAL = "nobody else holds this lock: the modelled processors finish one SEAMCALL before the next begins"
 
 
 @dataclass(frozen=True)
@@ -74,15 +73,7 @@ def keys() -> Iterator[Key]:
 @cache
 def unreachable() -> dict[Key, str]:
     """Checks without a case, each with its reason."""
-    found, cases = dict(gather("UNREACHABLE")), gather("CASES")
-    for leaf, number in keys():
-        key = (leaf, number)
-        serial = re.search(
-            r"\block\b|lockable|\block(ed|s)? (free|obtained)", BY_NAME[leaf].checks[number].text
-        )
-        if serial and key not in cases and generic(leaf, number) is None:
-            found.setdefault(key, SERIAL)
-    return found
+    return gather("UNREACHABLE")
 
 
 @cache

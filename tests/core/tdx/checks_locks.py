@@ -10,6 +10,7 @@ from tests.core.tdx.checks_mem_range import TABLE, TDR, kick
 
 OTHER_LP = 2
 NO_WRITER = "only migration leaves take the OP_STATE lock exclusively; they are not modelled yet"
+RTMR = "only another vCPU's TDCALL takes the RTMR lock, and it ends within its command"
 GUEST_SIDE = "only a guest's TDCALL locks an entry but not the tree, and it ends within its command"
 
 
@@ -29,6 +30,17 @@ def held(leaf: str, checks: int, *, lp: int = OTHER_LP, **regs: int) -> kit.Prep
 TDR_EXCLUSIVE = held("TDH.MNG.ADDCX", 3, rdx=TDR)
 TREE_EXCLUSIVE = held("TDH.MEM.RANGE.BLOCK", 12, rcx=3, rdx=TDR)
 TREE_SHARED = held("TDH.MEM.SEPT.RD", 13, rcx=3, rdx=TDR)
+
+
+def beside_the_guest(rcx: int) -> kit.Prepare:
+    """While a guest runs, a host's call on another processor holds a Secure EPT entry."""
+
+    def prepare(machine) -> None:
+        regs = {"rcx": rcx, "rdx": TDR, "lp": OTHER_LP, "hold": 15}
+        events = machine.do(Seamcall(rax=BY_NAME["TDH.MEM.SEPT.RD"].number, **regs))
+        assert isinstance(events[-1], SeamcallHeld), events
+
+    return prepare
 
 
 def entry(rcx: int) -> kit.Prepare:
@@ -58,7 +70,7 @@ def common(leaf: str, text: str) -> Case | None:
             "TDVPR": held("TDH.VP.INIT", 3, rcx=layout.TDVPR),
         }[_operand_of(leaf, register)]  # fmt: skip
         return Case(prepare=(holder,))
-    if "owner TDR lock" in text or "owner TDR shared lock" in text:
+    if "owner TDR lock" in text or "owner TDR shared lock" in text or text.startswith("owner TDR's PAMT"):
         return Case(prepare=(TDR_EXCLUSIVE,))
     if text.lower().startswith(("secure-ept tree lock", "sept tree lock")):
         return Case(prepare=(TREE_SHARED if "exclusive" in text else TREE_EXCLUSIVE,))
@@ -72,7 +84,8 @@ LEAVES = (
     "TDH.MEM.PAGE.REMOVE", "TDH.MEM.PAGE.RELOCATE", "TDH.MEM.PAGE.PROMOTE", "TDH.MEM.PAGE.DEMOTE",
     "TDH.MEM.RANGE.BLOCK", "TDH.MEM.RANGE.UNBLOCK", "TDH.MEM.TRACK", "TDH.MEM.RD", "TDH.MEM.WR",
     "TDH.PHYMEM.PAGE.RDMD", "TDH.PHYMEM.PAGE.RECLAIM", "TDH.PHYMEM.PAGE.WBINVD",
-    "TDH.PHYMEM.CACHE.WB", "TDH.VP.CREATE", "TDH.VP.ENTER",
+    "TDH.PHYMEM.CACHE.WB", "TDH.VP.CREATE", "TDH.VP.ENTER", "TDH.VP.ADDCX", "TDH.VP.INIT",
+    "TDH.VP.FLUSH", "TDH.VP.RD", "TDH.VP.WR", "TDH.MNG.RD", "TDH.MNG.WR",
 )  # fmt: skip
 TREE_EXCLUSIVE_LEAVES = ("TDH.MEM.SEPT.REMOVE", "TDH.MEM.RANGE.BLOCK", "TDH.MEM.RANGE.UNBLOCK")
 
@@ -96,10 +109,28 @@ def __getattr__(name: str) -> object:
     if name not in ("CASES", "UNREACHABLE"):
         raise AttributeError(name)
     cases, without = _everything()
-    return cases | OWN if name == "CASES" else without
+    rtmr = {("TDG.MR.REPORT", 4): RTMR, ("TDG.MR.RTMR.EXTEND", 3): RTMR}
+    return cases | OWN if name == "CASES" else without | rtmr
 
+
+KOT = held("TDH.MNG.CREATE", 6, rcx=kit.FREE_PAGE, rdx=0x30)
+ANY_PAGE = layout.symbol("picture")
 
 OWN: dict[Key, Case] = {
+    ("TDH.SYS.INIT", 0): Case(prepare=(held("TDH.SYS.INIT", 1),)),
+    ("TDH.SYS.LP.INIT", 0): Case(stage="TDH.SYS.INIT", prepare=(held("TDH.SYS.INIT", 1),)),
+    ("TDH.SYS.CONFIG", 0): Case(prepare=(held("TDH.SYS.LP.INIT", 1),), stage="TDH.SYS.LP.INIT"),
+    ("TDH.SYS.KEY.CONFIG", 0): Case(prepare=(held("TDH.SYS.KEY.CONFIG", 1),)),
+    ("TDH.SYS.TDMR.INIT", 2): Case(prepare=(held("TDH.SYS.TDMR.INIT", 3),)),
+    ("TDH.SYS.SHUTDOWN", 1): Case(prepare=(held("TDH.SYS.SHUTDOWN", 2),)),
+    ("TDH.MNG.CREATE", 5): Case(prepare=(KOT,)),
+    ("TDH.MNG.VPFLUSHDONE", 4): Case(prepare=(KOT,)),
+    ("TDH.MNG.KEY.FREEID", 5): Case(prepare=(KOT,)),
+    ("TDG.MEM.PAGE.ACCEPT", 4): Case({"rcx": ANY_PAGE}, (beside_the_guest(ANY_PAGE),)),
+    ("TDG.MEM.PAGE.ATTR.RD", 1): Case({"rcx": ANY_PAGE}, (beside_the_guest(ANY_PAGE),)),
+    ("TDG.MEM.PAGE.ATTR.WR", 3): Case(
+        {"rcx": ANY_PAGE, "rdx": 0, "r8": 0}, (beside_the_guest(ANY_PAGE),)
+    ),
     ("TDH.MEM.PAGE.REMOVE", 15): Case(prepare=(page(layout.PRIVATE),)),
     ("TDH.MEM.PAGE.RELOCATE", 16): Case(prepare=(page(layout.PRIVATE),)),
     ("TDH.MEM.PAGE.PROMOTE", 16): Case(prepare=(page(TABLE),)),
