@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import msgspec
 
-from tdxviz.core.codec import decode_command
+from tdxviz.core.codec import Slip, decode_command
 from tdxviz.core.commands import SCHEMA, AnyCommand, Command
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.nearest import did_you_mean
@@ -137,7 +137,7 @@ def parse(data: bytes, name: str = "script") -> tuple[Header, list[Numbered], st
             if number == len(rows) and number > 1:
                 notice = f"{name}:{number}: the last line was written only half and was left out"
                 break
-            raise TdxvizError(f"{name}:{number}: {error}") from None
+            raise TdxvizError(f"{name}:{number}{_column(error)}: {error}") from None
         if isinstance(line, Header):
             header = _checked(line, lines, f"{name}:{number}")
             continue
@@ -146,6 +146,12 @@ def parse(data: bytes, name: str = "script") -> tuple[Header, list[Numbered], st
             raise TdxvizError(f"{name}:{number}: more than {MOST_COMMANDS} commands")
         lines.append((number, line))
     return header, lines, notice
+
+
+def _column(error: TdxvizError) -> str:
+    """``:7`` for a slip at column 7, nothing for one without a place."""
+    column = error.column if isinstance(error, Slip) else 0
+    return f":{column}" if column else ""
 
 
 def _checked(header: Header, lines: list[Numbered], where: str) -> Header:

@@ -48,3 +48,37 @@ def test_a_mistyped_field_names_the_nearest() -> None:
 def test_garbage_is_a_slip_not_a_crash(text: bytes) -> None:
     with pytest.raises(TdxvizError):
         codec.decode_command(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "rax", "rcx"),
+    [
+        ('{"do":"Seamcall","leaf":"TDH.MNG.CREATE","rcx":"0x600000"}', 9, 0x600000),
+        ('{"do":"Seamcall","leaf":"TDH.VP.RD","version":1,"rcx":"0xFFFF_FFFF"}', 26 | 1 << 16, 0xFFFF_FFFF),
+        ('{"do": "Tdcall", "leaf": "TDG.VP.INFO", "rcx": "17"}', 1, 17),
+        ('{"do":"Seamcall","rax":"0x10009","rcx":3}', 0x10009, 3),
+    ],
+)
+def test_calls_may_be_written_as_people_read_them(text: str, rax: int, rcx: int) -> None:
+    for form in (text, text.encode()):
+        command = codec.decode_command(form)
+        assert (command.rax, command.rcx) == (rax, rcx)
+        assert codec.decode_command(codec.encode(command)) == command
+
+
+@pytest.mark.parametrize(
+    ("text", "slipped", "said"),
+    [
+        ('{"do":"Seamcall","leaf":"TDH.MNG.CRETE"}', "TDH.MNG.CRETE", "did you mean 'TDH.MNG.CREATE'"),
+        ('{"do":"Seamcall","leaf":"TDG.VP.INFO"}', "TDG.VP.INFO", "no leaf"),
+        ('{"do":"Tdcall","leaf":"TDG.VP.INFO","RCX":1}', "RCX", "did you mean 'rcx'"),
+        ('{"do":"Seamcall","rax":1,"laef":"x"}', "laef", "did you mean 'leaf'"),
+        ('{"do":"Seamcall","leaf":"TDH.VP.RD","rcx":"600000h"}', "rcx", "takes a number"),
+        ('{"do":"Seamcall","leaf":"TDH.VP.RD","rax":26}', "rax", "leave one out"),
+        ('{"do":"Seemcall","rax":26}', "Seemcall", "did you mean 'Seamcall'"),
+    ],
+)
+def test_a_slip_tells_its_column(text: str, slipped: str, said: str) -> None:
+    with pytest.raises(codec.Slip, match=said) as caught:
+        codec.decode_command(text)
+    assert text[caught.value.column - 1 :].startswith(slipped)

@@ -101,7 +101,7 @@ HEADER = '{"tdxs":1,"scenario":"empty"}'
     [
         ("nonsense\n\n", "s.tdxs:1: not a JSON object"),
         (HEADER + "\n[]\n\n", "s.tdxs:2: not a JSON object"),
-        (HEADER + '\n{"do":"HostReed","hpa":1}\n', "s.tdxs:2: .*did you mean 'HostRead'"),
+        (HEADER + '\n{"do":"HostReed","hpa":1}\n', "s.tdxs:2:8: .*did you mean 'HostRead'"),
         (HEADER + '\n{"do":"HostRead","hpb":1}\n', "did you mean 'hpa'"),
         (HEADER + '\n{"do":"HostRead","hpa":"x"}\n', "Expected `int`"),
         (HEADER + '\n{"action":"host.reed"}\n', "s.tdxs:2: .*did you mean 'host.read'"),
