@@ -7,6 +7,7 @@ from typing import Any
 from tdxviz.cli.codes import OK
 from tdxviz.cli.output import print_json, status_of
 from tdxviz.core import codec
+from tdxviz.core.arch.leaves import BY_NAME, SEAMCALL, TDCALL
 from tdxviz.core.events import Event, LeafReturned
 from tdxviz.session import journal
 from tdxviz.session.reopen import play_lines
@@ -61,22 +62,54 @@ def _steps(session: Session, entry: Entry, line: int) -> list[dict[str, Any]]:
 
 
 def _status(events: list[Event]) -> dict[str, str | None] | None:
-    """Of the last leaf that completed; None when none did."""
+    """Of the last leaf that completed; None when none did. ``check`` is the one that failed."""
     done = [event for event in events if isinstance(event, LeafReturned)]
-    return status_of(done[-1].status) if done else None
+    if not done:
+        return None
+    returned = done[-1]
+    checks = BY_NAME[returned.name].checks if returned.name in BY_NAME else ()
+    failed = checks[returned.passed].text if returned.reason and returned.passed < len(checks) else None
+    more = {"leaf": returned.name, "check": failed, "reason": returned.reason or None}
+    return status_of(returned.status) | more
 
 
 def _print_steps(steps: list[dict[str, Any]]) -> None:
     for step in steps:
         command = dict(step["command"])
-        name = command.pop("do")
+        name = _title(command)
         values = " ".join(f"{key}={_short(value)}" for key, value in command.items())
-        status = f"  -> {step['status']['name']}" if step["status"] else ""
-        print(f"{step['line']}: {name} {values}{status}")
+        print(f"{step['line']}: {name} {values}".rstrip())
+        if step["status"]:
+            print(f"    {_completion(step['status'])}")
         for event in step["events"]:
             rest = {key: value for key, value in event.items() if key != "event"}
             words = " ".join(f"{key}={_short(value)}" for key, value in rest.items())
             print(f"    {event['event']} {words}")
+
+
+def _title(command: dict[str, Any]) -> str:
+    """What is done, taken out of the command: a call's leaf, else the command's name. Registers of a
+    call that hold nothing are left out."""
+    name = command.pop("do")
+    if name not in codec.SIDE_OF:
+        return name
+    rax = command.pop("rax")
+    leaves = SEAMCALL if name == "Seamcall" else TDCALL
+    row = leaves.get(rax & 0xFFFF)
+    for key in [key for key, value in command.items() if not value]:
+        del command[key]
+    if row is None or rax >> 24:
+        return f"{name} rax={rax:#x}"
+    version = f" version {rax >> 16}" if rax >> 16 else ""
+    return f"{row.name}{version}"
+
+
+def _completion(status: dict[str, str | None]) -> str:
+    """One line: the status by name and number, the operand it blames, and why."""
+    operand = f" ({status['operand']})" if status["operand"] else ""
+    why = f": {status['reason']}" if status["reason"] else ""
+    check = f" [check: {status['check']}]" if status["check"] else ""
+    return f"-> {status['name']} {status['value']}{operand}{why}{check}"
 
 
 def _short(value: object) -> str:

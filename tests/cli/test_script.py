@@ -42,3 +42,48 @@ def test_a_half_written_end_is_told_and_the_rest_is_played(tmp_path, capsys):
     assert cli.run(["script", "run", str(path), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert len(answer["steps"]) == 1 and "only half" in answer["notice"]
+
+
+CALLS = """{"do":"Seamcall","leaf":"TDH.SYS.INIT"}
+{"do":"Seamcall","leaf":"TDH.SYS.LP.INIT","lp":3}
+{"do":"Seamcall","leaf":"TDH.SYS.CONFIG","rcx":"0x11","rdx":1,"r8":"0x20"}
+{"do":"Seamcall","leaf":"TDH.SYS.INIT","rcx":"0xFFFFFFFFFFFFFFFF"}
+{"do":"Seamcall","rax":"0xFFFFFFFFFFFFFFFF"}
+"""
+
+
+def test_a_file_of_seamcalls_prints_each_completion_with_its_reason(tmp_path, capsys):
+    path = tmp_path / "calls.tdxs"
+    path.write_text(HEADER + CALLS)
+    assert cli.run(["script", "run", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "2: TDH.SYS.INIT\n    -> TDX_SUCCESS 0x0000000000000000\n" in text
+    assert "3: TDH.SYS.LP.INIT lp=3" in text
+    assert "-> TDX_SYS_CONFIG_NOT_PENDING 0xc000050c00000000: SYS.LP.INIT is missing" in text
+    assert "-> TDX_OPERAND_INVALID 0xc000010000000001 (RCX): RCX has reserved bits set [check: RCX" in text
+    assert "6: Seamcall rax=0xffffffffffffffff" in text and "(RAX): RAX has reserved bits set" in text
+
+
+def test_tools_get_the_same(tmp_path, capsys):
+    path = tmp_path / "calls.tdxs"
+    path.write_text(HEADER + CALLS)
+    assert cli.run(["script", "run", str(path), "--json"]) == 0
+    steps = json.loads(capsys.readouterr().out)["steps"]
+    status = steps[3]["status"]
+    assert (status["name"], status["operand"], status["leaf"]) == (
+        "TDX_OPERAND_INVALID",
+        "RCX",
+        "TDH.SYS.INIT",
+    )
+    assert status["value"] == "0xc000010000000001" and status["reason"] and status["check"]
+    assert steps[0]["command"]["rax"] == 33 and steps[0]["status"]["check"] is None
+
+
+def test_a_mistyped_leaf_tells_line_column_and_the_nearest(tmp_path, capsys):
+    path = tmp_path / "calls.tdxs"
+    path.write_text(HEADER + CALLS + '{"do":"Seamcall","leaf":"TDH.SYS.INTI"}\n\n')
+    assert cli.run(["script", "run", str(path)]) == 2
+    assert (
+        "calls.tdxs:7:26: there is no leaf 'TDH.SYS.INTI'; did you mean 'TDH.SYS.INIT'"
+        in capsys.readouterr().err
+    )
