@@ -44,6 +44,11 @@ class Resume(msgspec.Struct, forbid_unknown_fields=True):
     trace: bool = True
 
 
+class Enter(msgspec.Struct, forbid_unknown_fields=True):
+    steps: int = 1
+    lp: int = 0
+
+
 class Touch(msgspec.Struct, forbid_unknown_fields=True):
     """Run the guest until it has loaded (or stored) a byte of the line at ``at``."""
 
@@ -95,6 +100,8 @@ MEMORY = "tdxviz.session.deeds_memory"
 DEEDS: tuple[Deed, ...] = (
     Deed("resume", "Run the guest", Resume, f"{GUEST}:resume", "guest",
          tooltip="The host enters the guest and lets it run, until a label if one is given"),
+    Deed("td.enter", "Host enters the guest once", Enter, f"{GUEST}:enter_once", "guest",
+         tooltip="TDH.VP.ENTER (or VMRESUME), and nothing after it: an exit is left as it is"),
     Deed("touch", "Run the guest until it uses {at}", Touch, f"{GUEST}:touch", "guest",
          tooltip="The guest runs until one of its own instructions loads or stores this line"),
     Deed("attack", "Attack: {id}", Which, f"{GUEST}:attack", "attack",

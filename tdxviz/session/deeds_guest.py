@@ -27,6 +27,15 @@ def resume(machine: Machine, args: d.Resume) -> Script:
     return None
 
 
+def enter_once(machine: Machine, args: d.Enter) -> Script:
+    """One entry and up to ``steps`` instructions; the host answers nothing."""
+    steps, lp = _steps(args.steps), _lp(machine, args.lp)
+    yield from run.enter(machine, lp)
+    if machine.platform.lps[lp].mode != "host":
+        yield c.RunGuest(lp=lp, steps=steps)
+    return None
+
+
 def touch(machine: Machine, args: d.Touch) -> Script:
     """Stops right after the instruction that used the line, or when the guest stops for good."""
     if args.kind not in ("load", "store"):

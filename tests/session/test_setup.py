@@ -36,3 +36,14 @@ def test_its_labels_can_be_run_to_and_its_calls_are_answered(world):
     for label in ("worked", "told", "told_too_much"):
         session.act(Action("resume", {"until": label}))
         assert session.machine.platform.lps[0].cpu.rip == session.machine.books.symbol(label)
+
+
+def test_entering_once_leaves_an_exit_as_it_is():
+    session = Session("ci", 7, "guest:leap")
+    session.act(Action("page.remove", {"at": "work"}))
+    session.act(Action("page.add", {"at": "work"}))
+    before = session.machine.books.symbol("_start")
+    events = session.act(Action("td.enter", {"steps": 5}))
+    assert session.machine.platform.lps[0].mode == "host"
+    assert [type(event).__name__ for event in events].count("LeafReturned") == 1
+    assert before == 0x40_0000

@@ -134,7 +134,7 @@ class Reporter:
         yield self.fact(event, n, "mem.write", event.actor, "ok", "accepted")
 
     def retired(self, event: e.InstructionRetired, n: int) -> Iterator[Fact]:
-        yield self.fact(event, n, "guest.exec", event.actor, "ok", rip=event.rip)
+        yield self.fact(event, n, "guest.exec", event.actor, "ok", rip=event.rip, value=event.code.hex())
 
     def machine_check(self, event: e.MachineCheckRaised, n: int) -> Iterator[Fact]:
         yield self.fact(event, n, "mem.read", event.context, "poison")

@@ -73,6 +73,10 @@ def _touch(raw: Raw, known: Places) -> dict[str, Any]:
     return {"at": _target(raw, known, "line"), "kind": kinds[event]}
 
 
+def _page(raw: Raw, known: Places) -> dict[str, Any]:
+    return {"at": raw.get("label", ""), "level": raw.get("level", 0)}
+
+
 def _plain(raw: Raw, known: Places) -> dict[str, Any]:
     return {key: value for key, value in raw.items() if key != "do"}
 
@@ -89,6 +93,9 @@ MOVES: dict[str, Move] = {
     "bit.flip": Move("probe.flip", ("target", "field", "bit"), _place),
     "td.run": Move("resume", ("td", "label", "steps"), _run),
     "td.run_until": Move("touch", ("td", "event", "line"), _touch),
+    "td.enter": Move("td.enter", ("lp", "steps"), _plain),
+    "page.remove": Move("page.remove", ("label", "level"), _page),
+    "page.add": Move("page.add", ("label", "level"), _page),
     "td.interrupt": Move("interrupt", ("lp", "vector"), _plain),
     "attack": Move("attack", ("id",), _plain),
 }
