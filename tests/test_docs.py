@@ -1,6 +1,7 @@
 """The documents are true: links lead somewhere, commands exist, code runs, names are those of the code."""
 
 import re
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\(([^)#\s]+)\)")
 PATH = re.compile(r"`((?:core|session|ui|cli|tests|tools|docs|lessons|demos|benchmarks|script)/[\w./*-]+)`")
+MOST_PICTURE = 250 * 1024
 GENERIC = ("my_", "my-", "NN-")
 
 
@@ -24,11 +26,21 @@ def ids(path: Path) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_links_lead_to_files(page: Path) -> None:
     links = [link for link in LINK.findall(page.read_text("utf-8")) if "://" not in link]
-    pictures = [link for link in links if link.startswith("docs/pictures/")]
-    missing = [link for link in links if link not in pictures and not (page.parent / link).exists()]
-    assert missing == []
-    if (ROOT / "docs" / "pictures").is_dir():
-        assert [link for link in pictures if not (page.parent / link).exists()] == []
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_pictures_are_real_small_and_used() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    pictures = sorted((ROOT / "docs" / "pictures").glob("*.png"))
+    assert len(pictures) >= 3
+    for path in pictures:
+        data = path.read_bytes()
+        width, height = struct.unpack(">II", data[16:24])
+        assert data.startswith(b"\x89PNG")
+        assert width >= 1000
+        assert height >= 600
+        assert len(data) <= MOST_PICTURE, path.name
+        assert f"docs/pictures/{path.name}" in readme
 
 
 @pytest.mark.parametrize("page", PAGES, ids=ids)

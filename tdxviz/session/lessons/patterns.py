@@ -8,6 +8,22 @@ from tdxviz.session.lessons.compare import check_wanted, matches
 from tdxviz.session.lessons.evidence import Evidence
 from tdxviz.session.lessons.facts import EVENT_NAMES, FIELDS, Fact, known_event
 
+VERBS = {
+    "mem.read": "reads", "mem.write": "overwrites", "dma.read": "reads", "dma.write": "overwrites",
+    "bus.probe": "records", "bus.replay": "puts back", "bit.flip": "flips a bit of",
+    "cache.evict": "pushes out of the cache", "td.enter": "is entered", "td.exit": "leaves the core",
+    "td.fatal": "dies", "host.registers": "looks at the registers", "machine.dump": "dumps the memory",
+}  # fmt: skip
+ACTORS = {
+    "host": "the host", "probe": "the probe", "device": "the device", "guest": "the guest",
+    "td_a": "TD-A", "td_b": "TD-B", "vm_a": "the VM",
+}  # fmt: skip
+WORLD_WORDS = {"legacy": "legacy VM", "li": "Li world", "ci": "Ci world"}
+RESULTS = {
+    "ok": "and gets what it wrote", "data": "and gets the data", "fixed_pattern": "and gets a fixed pattern",
+    "poison": "and meets poison", "accepted": "and nobody refuses", "refused": "and is refused",
+}  # fmt: skip
+
 Pattern = Mapping[str, object]
 
 
@@ -59,7 +75,17 @@ def _field_fits(fact: Fact, key: str, wanted: object, evidence: Evidence) -> boo
 
 
 def words(wanted: Pattern) -> str:
-    """A pattern in words, for "still missing"."""
+    """A pattern in words, for "still missing": ``the host reads the secret in the legacy VM and gets
+    data``. Events without a verb of their own keep their names and fields."""
+    verb = VERBS.get(str(wanted["event"]))
+    if verb is not None and set(wanted) <= {"event", "actor", "td", "line", "world", "result"}:
+        who = wanted.get("actor", f"TD-{wanted['td']}" if "td" in wanted else "somebody")
+        what = f" the {wanted['line']}" if "line" in wanted else ""
+        where = (
+            f" in the {WORLD_WORDS.get(str(wanted['world']), wanted['world'])}" if "world" in wanted else ""
+        )
+        result = f" {RESULTS.get(str(wanted['result']), wanted['result'])}" if "result" in wanted else ""
+        return f"{ACTORS.get(str(who), who)} {verb}{what}{where}{result}"
     rest = ", ".join(f"{key} {value}" for key, value in wanted.items() if key != "event")
     return f"{wanted['event']} ({rest})" if rest else str(wanted["event"])
 

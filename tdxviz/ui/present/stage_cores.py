@@ -50,7 +50,13 @@ def guest_core(ask: Ask, before: tuple[int, ...]) -> Core:
             f"Core {vcpu.running_on} · {who}",
             f"Core {vcpu.running_on}",
         ),
-        lines=(Words("registers are plaintext here, and only here", "secondary"),)
+        lines=(
+            Words(
+                "registers are plaintext here, and only here",
+                "secondary",
+                short="plaintext here, and only here",
+            ),
+        )
         if ask.world != "legacy"
         else (Words("registers and memory are open to the host", "bad"),),
         tone=tone,

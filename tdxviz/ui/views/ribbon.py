@@ -109,7 +109,7 @@ class RibbonPanel(Board):
     def _gaps(self, brush: Brush, rect: QRectF, part: present.Segment) -> None:
         """Pages in between that nobody uses, where a page is wide enough to be seen."""
         step = rect.width() / part.count
-        if part.used == part.count or step < 2:
+        if part.used == part.count or step < 2 or rect.height() < 24 * brush.u:
             return
         codes = self.ask.page_map()[part.first : part.first + part.count]
         for number, code in enumerate(codes):

@@ -53,7 +53,7 @@ def test_evidence_must_be_newer_than_the_step(player):
     player.session.act(STORE)
     player.go_to(position(player, "attack"))
     outcome = player.check()
-    assert not outcome.holds and "mem.write" in outcome.missing
+    assert not outcome.holds and "the host overwrites" in outcome.missing
     player.session.act(STORE)
     assert player.check().holds
     numbers = player.check().numbers
