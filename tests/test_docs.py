@@ -10,6 +10,7 @@ import pytest
 
 from tdxviz.cli import main as cli
 from tdxviz.ui.record_cues import VERBS, parse
+from tools import list_leaves
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -118,3 +119,9 @@ def test_contributing_explains_each_addition_in_ten_lines() -> None:
             body = part.splitlines()[1:]
             steps = [row for row in body[: body.index("")] if row] if "" in body else body
             assert len(steps) <= 10, part.splitlines()[0]
+
+
+@pytest.mark.parametrize("name", list_leaves.PAGES)
+def test_the_pages_made_from_tables_are_up_to_date(name: str) -> None:
+    kept = (ROOT / "docs" / name).read_text("utf-8")
+    assert kept == list_leaves.PAGES[name](), "write them again: python -m tools.list_leaves"
