@@ -171,6 +171,14 @@ class HostCount(Command, frozen=True, kw_only=True, tag=True):
     lp: int = 0
 
 
+class CheckReport(Command, frozen=True, kw_only=True, tag=True):
+    """A relying party that wants production TDs only looks at the TDREPORT that the guest on ``lp`` has
+    in its private page ``gpa``. It releases secrets to a TD that it accepts, and to no other."""
+
+    gpa: Gpa
+    lp: int = 0
+
+
 class HostWrite(Command, frozen=True, kw_only=True, tag=True):
     """A store by host software. ``full-line`` is MOVDIR64B-like, ``ordinary`` goes through the
     cache, ``partial`` reaches memory with fewer than 64 bytes. Without ``trace`` the store alone is
@@ -264,7 +272,7 @@ class Reboot(Command, frozen=True, kw_only=True, tag=True):
 
 
 AnyCommand = (
-    Seamcall | Proceed | RunGuest | RaiseInterrupt | VmCreate | VmMap | VmEnter | VmWrite | VmInvept | HostWait | HostCount
+    Seamcall | Proceed | RunGuest | RaiseInterrupt | VmCreate | VmMap | VmEnter | VmWrite | VmInvept | HostWait | HostCount | CheckReport
     | HostTime
     | HostRead | HostWrite
     | FlushLine | EvictLine | ReadHostRegisters | DmaMap | DmaRead | DmaWrite | BusCapture

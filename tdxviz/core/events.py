@@ -212,6 +212,14 @@ class HostCounted(Event, frozen=True, kw_only=True, tag=True):
     retired: int
 
 
+class ReportChecked(Event, frozen=True, kw_only=True, tag=True):
+    """A relying party has judged a TD by its TDREPORT; ``reason`` says why it was turned down."""
+
+    td: str
+    accepted: bool
+    reason: str = ""
+
+
 class HostStored(Event, frozen=True, kw_only=True, tag=True):
     hpa: Hpa
     keyid: Hkid
@@ -617,7 +625,7 @@ class CpuidAnswered(Event, frozen=True, kw_only=True, tag=True):
 AnyEvent = (
     AccessBegan | TlbHit | TlbMissed | TableRead | TlbFilled | TlbFlushed | CacheHit | CacheMissed
     | LineFetched | LineDecrypted | LinePoisoned | LineFilled | LineEvicted | LineWritten
-    | MemoryLoaded | MemoryStored | InstructionRetired | HostLoaded | HostTimed | HostCounted | HostStored
+    | MemoryLoaded | MemoryStored | InstructionRetired | HostLoaded | HostTimed | HostCounted | ReportChecked | HostStored
     | HostFaulted
     | HostRegistersRead | DmaMapped | DmaLoaded | DmaStored | IommuFaulted | BusCaptured
     | BusInjected | BitFlipped | DimmDumped | MachineRebooted | CommandRefused

@@ -79,6 +79,8 @@ class Evidence:
     alarmed: bool = False
     loaded: dict[int, int] = field(default_factory=dict)
     """Target offset -> byte the guest loaded there after the tampering."""
+    rejected: str = ""
+    """Why a relying party turned the TD down."""
     turned_away: bool = False
     """TDX did not come up: firmware or the module refused how the machine is set up."""
     platform_lost: bool = False

@@ -27,6 +27,7 @@ class Findings(Protocol):
     signals: list[tuple[str, str, str]]
     platform_lost: bool
     turned_away: bool
+    rejected: str
     refused: bool
 
     @property
@@ -67,6 +68,18 @@ def _(event: e.LeafReturned, found: Findings) -> None:
     if event.name.startswith("TDH.SYS.") and event.status >> 63:
         found.turned_away, found.refused, found.availability = True, True, "lost"
         found.decided_by = event.reason
+
+
+@weigh.register
+def _(event: e.ReportChecked, found: Findings) -> None:
+    """A TD that the relying party turns down never gets a secret: the lie is detected, at the price
+    of the TD's usefulness."""
+    if not event.accepted:
+        found.alarmed = True
+        found.integrity, found.availability = "detected", "lost"
+        found.rejected = event.reason
+        found.decided_by = f"the report, signed for by the platform: {event.reason}"
+        found.signal("verifier", "verifier", event.reason)
 
 
 @weigh.register

@@ -7,7 +7,7 @@ import hashlib
 from typing import assert_never
 
 from tdxviz.core import commands as c
-from tdxviz.core import legacy, power, running
+from tdxviz.core import legacy, power, relying, running
 from tdxviz.core.books import NONE, Books
 from tdxviz.core.events import CommandRefused, Event, SeamcallFailed
 from tdxviz.core.faults import TdxvizError
@@ -128,6 +128,8 @@ class Machine:
                 running.raise_interrupt(self.state, command)
             case c.Reboot():
                 self._reboot(command)
+            case c.CheckReport():
+                relying.check_report(self.state, command)
             case c.HostCount():
                 running.count(self.state, command)
             case c.HostWait():

@@ -149,6 +149,11 @@ def _sentence(case: Case, found: ev.Evidence, outcome: OutcomeClass) -> str:
             "The change itself was accepted; the TDX module met it in its own data and stopped: no TD "
             "runs on this machine until it is started anew."
         )
+    if found.rejected:
+        return (
+            "The host may read such a TD, and everybody can see it: the relying party reads the report, "
+            "turns the TD down, and gives it no secret."
+        )
     if outcome == "detected":
         return (
             "The change itself was accepted; the guest's next use of the line failed its check "

@@ -23,6 +23,7 @@ IDS = (
     "sept-page-trace",
     "llc-prime-probe",
     "perf-counters",
+    "debug-attribute",
     "tdmr-pamt-misconfig",
     "badram-spd-alias",
 )

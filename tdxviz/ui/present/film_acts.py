@@ -203,3 +203,13 @@ def _(event: e.HostCounted, cutter: Cutter) -> bool:
     cutter.begin("host", "host", f"Host software reads its performance counter on core {max(event.lp, 0)}")
     cutter.still("deliver", "count", f"{event.retired} instructions counted.", host_core(event.lp))
     return True
+
+
+@_take.register
+def _(event: e.ReportChecked, cutter: Cutter) -> bool:
+    cutter.begin("host", "host", "A relying party reads the TD's report")
+    if not event.accepted:
+        cutter.refuse(event.reason)
+    words = "It accepts the TD." if event.accepted else f"{event.reason}: no secret for this TD."
+    cutter.still("act", "judge", words, host_core(event.lp), refused=not event.accepted)
+    return True
