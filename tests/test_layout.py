@@ -24,6 +24,7 @@ WIDER = {
     "core/hw/test_whole_pages.py",  # cache, controller and chips together
     "core/host/test_recipes.py",  # what the recipes promise, together
     "core/tdx/test_checks.py",  # every leaf's refusals
+    "core/guest/test_compiled.py",  # gcc, loader, runtime, host and vCPU together
     "core/guest/test_oracle.py",  # the host CPU against our vCPU
     "core/tdx/test_sept_states.py",  # every leaf in every state
     "core/tdx/test_exit.py",  # exits through several modules

@@ -64,7 +64,7 @@ def play(args: argparse.Namespace) -> int:
     pages = guests.plan(_image(args))
     machine = Machine(args.world, args.seed)
     carry_out(machine, guest_run.start(machine, pages))
-    outcome = carry_out(machine, guest_run.serve(machine, args.limit))
+    outcome = carry_out(machine, guest_run.serve(machine, args.limit, demand=guests.Demand(pages)))
     if args.json:
         row = asdict(outcome)
         row["console"] = outcome.console.decode("utf-8", "replace")

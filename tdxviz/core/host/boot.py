@@ -80,13 +80,15 @@ def create_vcpu(number: int = 0, *, lp: int = 0, operand: int = 0) -> Recipe:
     yield from seamcall("TDH.VP.INIT", lp=lp, rcx=tdvpr, rdx=operand)
 
 
+def tables_for(gpas: list[Gpa]) -> list[tuple[int, Gpa]]:
+    """(level, first GPA) of every Secure EPT table that these pages need, top down."""
+    wanted = {(level, gpa >> 12 + 9 * level << 12 + 9 * level) for gpa in gpas for level in (3, 2, 1)}
+    return sorted(wanted, key=lambda pair: (-pair[0], pair[1]))
+
+
 def sept_tables(gpas: list[Gpa]) -> Recipe:
     """SEPT.ADD for every table that these pages need, top down."""
-    wanted = sorted(
-        {(level, gpa >> 12 + 9 * level << 12 + 9 * level) for gpa in gpas for level in (3, 2, 1)},
-        key=lambda pair: (-pair[0], pair[1]),
-    )
-    for n, (level, gpa) in enumerate(wanted):
+    for n, (level, gpa) in enumerate(tables_for(gpas)):
         page = layout.TABLES + n * PAGE
         yield from seamcall("TDH.MEM.SEPT.ADD", rcx=gpa | level, rdx=layout.TDR, r8=page)
 

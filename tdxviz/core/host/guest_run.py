@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from tdxviz.core.arch import exits
 from tdxviz.core.arch import status as s
 from tdxviz.core.commands import Command, ReadHostRegisters, RunGuest, VmWrite
-from tdxviz.core.events import Event, HostRegistersRead, InstructionNotModelled, TdExited, VmExited
+from tdxviz.core.events import (
+    Event,
+    HostRegistersRead,
+    InstructionNotModelled,
+    LeafReturned,
+    TdExited,
+    VmExited,
+)
 from tdxviz.core.host import boot, guests, run
 from tdxviz.core.host.vmm import Registers, Vmm, request_of
 from tdxviz.core.hw.cpu import RAX
@@ -20,6 +27,9 @@ LONGEST_CONSOLE = 1 << 18
 SLICE = 200_000
 """Instructions between two looks at the budget."""
 IN, STRING = 8, 16
+ACCEPT = 1
+REPORTED_UD = 128 + 6
+"""Exit code of the runtime after #UD."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +57,13 @@ def start(machine: Machine, pages: guests.Plan) -> Generator[Command, tuple[Even
 
 
 def serve(
-    machine: Machine, limit: int, *, vmm: Vmm | None = None, lp: int = 0, trace: bool = False
-) -> Serving:
-    """Let the guest run for up to ``limit`` instructions."""
+    machine: Machine, limit: int, *, vmm: Vmm | None = None, demand: guests.Demand | None = None,
+    lp: int = 0, trace: bool = False,
+) -> Serving:  # fmt: skip
+    """Let the guest run for up to ``limit`` instructions. ``demand``: the host adds pages that a TD accepts."""
     vmm = vmm or Vmm()
     begun, answer = machine.platform.lps[lp].retired, Registers()
+    unknown: InstructionNotModelled | None = None
     while True:
         done = machine.platform.lps[lp].retired - begun
         ended = _ended(vmm, done, limit)
@@ -61,10 +73,16 @@ def serve(
                 ended = ("dead", "the guest cannot be entered any more")
             else:
                 events = yield RunGuest(lp=lp, steps=min(SLICE, limit - done), trace=trace)
-                answer = yield from _respond(machine, events, vmm, lp)
-                ended = verdict(events)
+                unknown = next((n for n in events if isinstance(n, InstructionNotModelled)), unknown)
+                answer, given = yield from _respond(events, vmm, demand, lp)
+                ended = None if given else verdict(events)
         if ended:
             done = machine.platform.lps[lp].retired - begun
+            if unknown and (vmm.exit_code == REPORTED_UD or ended[0] == "triple fault"):
+                ended = (
+                    "not modelled",
+                    f"{unknown.text} at {unknown.rip:#x} is not modelled; the guest got #UD",
+                )
             return Outcome(bytes(vmm.console), vmm.exit_code, done, *ended)
 
 
@@ -88,16 +106,27 @@ def _ended(vmm: Vmm, done: int, limit: int) -> tuple[str, str] | None:
 
 
 def _respond(
-    machine: Machine, events: tuple[Event, ...], vmm: Vmm, lp: int
-) -> Generator[Command, tuple[Event, ...], Registers]:
-    answer = Registers()
+    events: tuple[Event, ...], vmm: Vmm, demand: guests.Demand | None, lp: int
+) -> Generator[Command, tuple[Event, ...], tuple[Registers, bool]]:
+    """Registers for the next entry, and whether a page was added because the guest accepts it."""
+    answer, given = Registers(), False
     for event in events:
         request = request_of(event)
         if request is not None:
             answer = vmm.serve(request)
         elif isinstance(event, VmExited):
             yield from _vm_exit(event, vmm, lp)
-    return answer
+        elif demand and isinstance(event, LeafReturned) and _accepts(event):
+            before = len(demand.added)
+            yield from demand.give(event.outputs.get("R8", 0))
+            given = len(demand.added) > before
+    return answer, given
+
+
+def _accepts(event: LeafReturned) -> bool:
+    """A TD exit because TDG.MEM.PAGE.ACCEPT found no page (extended exit qualification, type 1)."""
+    left = event.name == "TDH.VP.ENTER" and event.status == exits.EPT_VIOLATION
+    return left and event.outputs.get("RDX", 0) & 0xFF == ACCEPT
 
 
 def _vm_exit(event: VmExited, vmm: Vmm, lp: int) -> Generator[Command, tuple[Event, ...], None]:
@@ -125,17 +154,11 @@ def _vm_exit(event: VmExited, vmm: Vmm, lp: int) -> Generator[Command, tuple[Eve
 
 def verdict(events: tuple[Event, ...]) -> tuple[str, str] | None:
     """What ended the guest's life, if something did."""
-    unknown = next((n for n in events if isinstance(n, InstructionNotModelled)), None)
     for event in events:
         if isinstance(event, TdExited):
-            found = _td_exit(event)
-        elif isinstance(event, VmExited):
-            found = _reason(event.reason, event.why)
-        else:
-            continue
-        if found and unknown:
-            return "not modelled", f"{unknown.text} at {unknown.rip:#x} is not modelled"
-        return found
+            return _td_exit(event)
+        if isinstance(event, VmExited):
+            return _reason(event.reason, event.why)
     return None
 
 

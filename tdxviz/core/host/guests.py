@@ -4,20 +4,21 @@ What has content is added and measured (PAGE.ADD, then 16 MR.EXTEND); zero pages
 TDVF's temporary memory is: their address is in MRTD, their content is not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tdxviz.core.books import Books
 from tdxviz.core.commands import HostWrite, VmCreate, VmMap
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.guest import programs
-from tdxviz.core.guest.load.image import Image
+from tdxviz.core.guest.load.image import HIGHEST, Image
 from tdxviz.core.host import boot, layout
 from tdxviz.core.host.seam import Recipe, seamcall
 from tdxviz.core.units import MIB, PAGE, Gpa, Hpa
 
 FRAMES: Hpa = 16 * MIB
 """Host pages of the guest, one after the other; far from what the vault scenario uses."""
-MOST_FRAMES = (0x0E00_0000 - FRAMES) // PAGE
+MOST_DEMAND = 4096
+"""Pages that a guest may accept at run time."""
 INFO: Gpa = 0x8000_5000
 IDT: Gpa = 0x8000_4000
 INNER: Gpa = 0x8000_6000
@@ -45,6 +46,34 @@ class Plan:
     @property
     def frames(self) -> dict[Gpa, Hpa]:
         return {gpa: FRAMES + n * PAGE for n, gpa in enumerate(self.gpas)}
+
+
+@dataclass
+class Demand:
+    """The host's own memory of pages that it adds when the guest accepts them."""
+
+    plan: Plan
+    added: dict[Gpa, Hpa] = field(default_factory=dict)
+    tables: int = 0
+    """Secure EPT tables added since the build."""
+
+    def give(self, gpa: Gpa) -> Recipe:
+        """TDH.MEM.PAGE.AUG, and the Secure EPT tables that it needs."""
+        gpa &= -PAGE
+        if gpa >= HIGHEST or len(self.added) >= MOST_DEMAND or gpa in self.added or gpa in self.plan.frames:
+            return
+        there = (*self.plan.gpas, *self.added)
+        known = {(level, page >> 12 + 9 * level) for page in there for level in (1, 2, 3)}
+        before = len(boot.tables_for(self.plan.gpas))
+        for level in (3, 2, 1):
+            if (level, gpa >> 12 + 9 * level) not in known:
+                page = layout.TABLES + (before + self.tables) * PAGE
+                first = gpa >> 12 + 9 * level << 12 + 9 * level
+                yield from seamcall("TDH.MEM.SEPT.ADD", rcx=first | level, rdx=layout.TDR, r8=page)
+                self.tables += 1
+        hpa = FRAMES + (len(self.plan.gpas) + len(self.added)) * PAGE
+        yield from seamcall("TDH.MEM.PAGE.AUG", rcx=gpa, rdx=layout.TDR, r8=hpa)
+        self.added[gpa] = hpa
 
 
 def plan(image: Image) -> Plan:

@@ -1,0 +1,57 @@
+# crc32: a table-driven CRC-32 over a text, checked against the bit-by-bit one; good for watching byte loads walk through a table.
+
+        .intel_syntax noprefix
+_start: lea     rdi, [rip + table]
+        xor     ecx, ecx
+1:      mov     eax, ecx                # table[i]: eight steps of the polynomial
+        mov     edx, 8
+2:      shr     eax, 1
+        jnc     3f
+        xor     eax, 0xEDB88320
+3:      dec     edx
+        jnz     2b
+        mov     [rdi + rcx * 4], eax
+        inc     ecx
+        cmp     ecx, 256
+        jb      1b
+
+        lea     rsi, [rip + text]
+        mov     ecx, offset text_end - text
+        mov     eax, -1
+4:      movzx   edx, byte ptr [rsi]
+        xor     dl, al
+        shr     eax, 8
+        xor     eax, [rdi + rdx * 4]
+        inc     rsi
+        dec     ecx
+        jnz     4b
+        not     eax
+        mov     ebx, eax
+        mov     edx, eax
+        call    print_hex
+        xor     eax, eax
+        cmp     ebx, 0xCBF43926         # the check value of CRC-32
+        setne   al
+        ret
+
+print_hex:                              # EDX, eight digits and a line end
+        mov     ecx, 8
+1:      rol     edx, 4
+        mov     eax, edx
+        and     eax, 15
+        add     al, 0x30
+        cmp     al, 0x3A
+        jb      2f
+        add     al, 0x27
+2:      out     0xE9, al
+        dec     ecx
+        jnz     1b
+        mov     al, 10
+        out     0xE9, al
+        ret
+
+text:   .ascii  "123456789"
+text_end:
+        .bss
+        .align  64
+table:  .zero   1024
