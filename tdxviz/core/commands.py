@@ -171,6 +171,12 @@ class HostCount(Command, frozen=True, kw_only=True, tag=True):
     lp: int = 0
 
 
+class HostClock(Command, frozen=True, kw_only=True, tag=True):
+    """Host software reads the time-stamp counter of a logical processor."""
+
+    lp: int = 0
+
+
 class CheckReport(Command, frozen=True, kw_only=True, tag=True):
     """A relying party that wants production TDs only looks at the TDREPORT that the guest on ``lp`` has
     in its private page ``gpa``. It releases secrets to a TD that it accepts, and to no other."""

@@ -214,6 +214,12 @@ class HostCounted(Event, frozen=True, kw_only=True, tag=True):
     retired: int
 
 
+class HostClocked(Event, frozen=True, kw_only=True, tag=True):
+    """``tsc``: ticks; in this model one guest instruction takes one."""
+
+    tsc: int
+
+
 class ReportChecked(Event, frozen=True, kw_only=True, tag=True):
     """A relying party has judged a TD by its TDREPORT; ``reason`` says why it was turned down."""
 

@@ -91,6 +91,8 @@ class Evidence:
     """What the attacker makes of what it could notice."""
     executed: int = 0
     """Instructions of the guest so far."""
+    clocked: tuple[int, int] | None = None
+    """The host's last look at the clock, and ``executed`` then."""
     counted: tuple[int, int] | None = None
     """The host's last look at its counter, and ``executed`` then."""
     primed: set[int] = field(default_factory=set)

@@ -23,12 +23,16 @@ class Findings(Protocol):
     primed: set[int]
     executed: int
     counted: tuple[int, int] | None
+    causes: list[int]
+    clocked: tuple[int, int] | None
     got_words: str
     pattern_lost: bool
     decided_by: str
     carried_out: bool
     signals: list[tuple[str, str, str]]
 
+    @property
+    def at(self) -> int: ...
     def signal(self, observer: str, kind: str, name: str) -> None: ...
 
 
@@ -101,6 +105,22 @@ def _(event: e.HostCounted, found: Findings) -> None:
     found.counted = (event.retired, found.executed)
 
 
+@weigh.register
+def _(event: e.HostClocked, found: Findings) -> None:
+    """Time tells how many instructions the guest got, whatever stepped it."""
+    if found.clocked is not None:
+        tsc, done = found.clocked
+        found.carried_out = True
+        real = found.executed - done
+        if real and event.tsc - tsc == real:
+            found.pattern_lost = True
+            found.causes.append(found.at)
+            found.decided_by = "nothing: how long the guest ran can be measured from the outside"
+            if found.case.world == "legacy":
+                found.signal("host", "data", "instruction count")
+    found.clocked = (event.tsc, found.executed)
+
+
 def _set(hpa: Hpa) -> int:
     return hpa // LINE % SETS
 
@@ -112,10 +132,10 @@ def _guess(found: Findings, candidates: list[int]) -> None:
 
 
 def conclude(found: Findings) -> None:
-    """Guessed rightly: the pattern is out, and nobody inside was told."""
+    """Guessed rightly: the pattern is out. Whatever came out, nobody inside was told."""
     if found.guessed and found.guessed == found.used[: len(found.guessed)]:
         found.pattern_lost = True
         found.decided_by = "nothing: which page or cache set is used shows from the outside"
-        if found.case.world != "legacy":
-            faulted = any(kind == "vm-exit" for _, kind, _ in found.signals)
-            found.signals.append(("TD" if faulted else "nobody", "none", "no signal"))
+    if found.pattern_lost and found.case.world != "legacy":
+        faulted = any(kind == "vm-exit" for _, kind, _ in found.signals)
+        found.signals.append(("TD" if faulted else "nobody", "none", "no signal"))

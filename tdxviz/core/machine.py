@@ -130,6 +130,8 @@ class Machine:
                 self._reboot(command)
             case c.CheckReport():
                 relying.check_report(self.state, command)
+            case c.HostClock():
+                running.clock(self.state, command)
             case c.HostCount():
                 running.count(self.state, command)
             case c.HostWait():

@@ -9,6 +9,7 @@ from tdxviz.core import legacy
 from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.events import (
     CommandRefused,
+    HostClocked,
     HostCounted,
     HostRegistersRead,
     InterruptArrived,
@@ -190,6 +191,11 @@ def _physical_interrupt(state: State, lp: LogicalProcessor) -> bool:
 def count(state: State, command: c.HostCount) -> None:
     lp = state.platform.lps[command.lp]
     state.platform.note(HostCounted(lp=lp.id, retired=lp.retired - lp.uncounted))
+
+
+def clock(state: State, command: c.HostClock) -> None:
+    lp = state.platform.lps[command.lp]
+    state.platform.note(HostClocked(lp=lp.id, tsc=lp.tsc))
 
 
 def read_host_registers(state: State, command: c.ReadHostRegisters) -> None:

@@ -84,3 +84,18 @@ def test_a_counter_that_counts_the_guest_tells_what_it_does():
     assert not still.pattern_lost
     assert still.signals == [("host", "data", "counts without the TD's share")]
     assert collect(case, [counted(5), counted(5)]).signals == []
+
+
+def clocked(tsc: int) -> e.HostClocked:
+    return e.HostClocked(lp=0, tsc=tsc)
+
+
+def test_time_tells_how_far_the_guest_got():
+    case = Case(attack="x", world="ci", position="software", guest="td-a")
+    found = collect(case, [clocked(5), *retired(7), clocked(12)])
+    assert found.pattern_lost and found.signals == [("nobody", "none", "no signal")]
+    assert not collect(case, [clocked(5), *retired(7), clocked(40)]).pattern_lost
+    legacy = Case(attack="x", world="legacy", position="software", guest="td-a")
+    assert collect(legacy, [clocked(5), *retired(7), clocked(12)]).signals == [
+        ("host", "data", "instruction count")
+    ]

@@ -23,6 +23,7 @@ IDS = (
     "sept-page-trace",
     "llc-prime-probe",
     "perf-counters",
+    "stumblestepping",
     "debug-attribute",
     "tdmr-pamt-misconfig",
     "badram-spd-alias",

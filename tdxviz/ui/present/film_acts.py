@@ -213,3 +213,10 @@ def _(event: e.ReportChecked, cutter: Cutter) -> bool:
     words = "It accepts the TD." if event.accepted else f"{event.reason}: no secret for this TD."
     cutter.still("act", "judge", words, host_core(event.lp), refused=not event.accepted)
     return True
+
+
+@_take.register
+def _(event: e.HostClocked, cutter: Cutter) -> bool:
+    cutter.begin("host", "host", f"Host software reads the clock of core {max(event.lp, 0)}")
+    cutter.still("deliver", "clock", f"Time-stamp counter {event.tsc}.", host_core(event.lp))
+    return True
