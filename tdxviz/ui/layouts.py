@@ -56,7 +56,7 @@ LAYOUTS: dict[str, Tree] = {
                 "h", (36, 36, 28),
                 (
                     ("v", (58, 42), ("page", "line")),
-                    ("v", (44, 56), (("tabs", (), ("sept", "sept_tree", "machines")), ("tabs", (), ("tlb", "vcpu", "plots", "memory_map", "keyids")))),
+                    ("v", (44, 56), (("tabs", (), ("sept", "sept_tree", "machines")), ("tabs", (), ("tlb", "vcpu", "plots", "memory_map", "keyids", "metadata")))),
                     ("tabs", (), ("attacks", "lesson", "stage", "eyes", "leaf_inspector")),
                 ),
             ),
@@ -70,7 +70,7 @@ LAYOUTS: dict[str, Tree] = {
                 "v", (9, 75, 16),
                 (
                     "verdict",
-                    ("h", (52, 48), ("leaf_inspector", ("tabs", (), ("machines", "keyids", "sept_tree", "tlb", "memory_map")))),
+                    ("h", (52, 48), ("leaf_inspector", ("tabs", (), ("machines", "keyids", "sept_tree", "tlb", "metadata")))),
                     "timeline",
                 ),
             ),

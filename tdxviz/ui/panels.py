@@ -45,6 +45,7 @@ PANELS: tuple[Row, ...] = (
     Row("keyids", "KeyIDs", "K", "keyids:KeyIdsPanel", "Whose key is how far"),
     Row("machines", "States", "F", "machines:MachinesPanel", "Every state, and where we are"),
     Row("leaf_inspector", "Leaf inspector", "I", "leaf_inspector:LeafInspectorPanel", "Any leaf, check by check"),
+    Row("metadata", "Metadata", "D", "metadata:MetadataPanel", "Fields, and who may read them"),
     Row("vcpu", "vCPU", "V", "vcpu:VcpuPanel", "Registers and the next instructions"),
     Row("exit", "TD exit", "X", "exit:ExitPanel", "From guest to host, still by still"),
     Row("predictor", "Branch predictor", "J", "predictor:PredictorPanel", "Who steers the branches"),

@@ -33,6 +33,7 @@ KEYS: tuple[tuple[str, str, str], ...] = (
     ("X", "panel:exit", "TD exit"),
     ("J", "panel:predictor", "branch predictor: who steers the jumps"),
     ("I", "panel:leaf_inspector", "leaf inspector"),
+    ("D", "panel:metadata", "metadata fields"),
     ("Ctrl+G", "goto", "go to an address"),
     ("Ctrl+F", "find", "find anything"),
     ("Ctrl+K", "find", "find anything"),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tdxviz.core import peek_module, peek_sept
+from tdxviz.core.arch import metadata as md
 from tdxviz.core.arch import transitions
 from tdxviz.core.arch.leaves import Leaf
 from tdxviz.core.host import layout
@@ -21,8 +22,11 @@ KINDS: tuple[tuple[str, str], ...] = (
     ("field id", "field"), ("mask|-1 = none", "ones"), ("page PA|CMR array PA|buffer PA", "page"),
 )  # fmt: skip
 """What the words of a row say (first match counts) -> kind of operand; the rest are plain numbers."""
-FIELDS = {"TDH.VP": 0xA020_0002_0000_0002, "TDH.MNG": 0x1110_0003_0000_0000}
-"""A field that a production TD lets its host read: VCPU_INDEX; ATTRIBUTES."""
+CONTEXTS = {".MNG.": "field_td", ".VM.": "field_td", ".VP.": "field_vp", ".SYS.": "field_sys"}
+"""Part of a leaf's name -> whose fields its field id is of."""
+FIELDS = {"field_td": "ATTRIBUTES", "field_vp": "VCPU_INDEX", "field_sys": "NUM_PKGS"}
+"""A field of each kind that a production TD lets its host read."""
+FIELD_CONTEXTS = {"field_td": md.TD, "field_vp": md.VP, "field_sys": md.SYS}
 FREE_FROM = 0x0070_0000
 """Free pages are offered from here on: the scenario keeps its own below."""
 REGISTERS = ("RCX", "RDX", "RBX", "RBP", "RSI", "RDI", *(f"R{n}" for n in range(8, 16)))
@@ -40,6 +44,8 @@ def operands(leaf: Leaf) -> tuple[Operand, ...]:
     found: list[Operand] = []
     for name, words in leaf.inputs.items():
         kind = next((kind for pattern, kind in KINDS if re.search(pattern, words)), "number")
+        if kind == "field":
+            kind = next((k for part, k in CONTEXTS.items() if part in leaf.name), kind)
         found += [Operand(register, words, kind) for register in _registers(name)]
     return tuple(found)
 
@@ -77,11 +83,12 @@ def _default(ask: Questions, leaf: Leaf, operand: Operand, place: Hpa, before: d
         "global_hkid": lambda: layout.GLOBAL_HKID,
         "one": lambda: 1,
         "tdmr": lambda: module.tdmrs[0].base if module.tdmrs else 0,
-        "field": lambda: next((v for prefix, v in FIELDS.items() if leaf.name.startswith(prefix)), U64),
         "ones": lambda: U64,
         "page": lambda: page,
         "page_keyid": lambda: with_keyid(page, ask.page(page).hkid or 0),
     }
+    if operand.kind in FIELDS:
+        return md.named(FIELDS[operand.kind]).id
     return table[operand.kind]() if operand.kind in table else 0
 
 
@@ -189,6 +196,15 @@ def meaning(ask: Questions, operand: Operand, value: int) -> str:
         )
     if operand.kind in ("tdr", "tdvpr", "free", "page", "source", "td_params", "page_keyid"):
         return _page_meaning(ask, value & (1 << 46) - 1)
+    if operand.kind in FIELD_CONTEXTS:
+        found = md.find(FIELD_CONTEXTS[operand.kind], value)
+        return (
+            "asks for the first"
+            if value == U64
+            else found[0].name
+            if found
+            else "no field that the model knows"
+        )
     if operand.kind == "hkid":
         module = ask.machine.module
         row = module.kot.get(value) if module is not None else None

@@ -18,8 +18,12 @@ from tdxviz.ui.views.leaf_form import LeafForm, LeafPicker, button
 
 FIRST = "TDH.MEM.PAGE.AUG"
 """Shown while nothing was called yet."""
+ISSUE = {
+    "host": "The host makes this SEAMCALL now; it becomes part of the script",
+    "guest": "The vCPU that runs there makes this TDCALL now; it becomes part of the script",
+}
 TRIED = "Tried on a copy of the machine: nothing has changed."
-GUEST_ONLY = "TDCALL is an instruction of the guest: let the guest run until it uses this leaf."
+NO_GUEST = "No TD runs on this processor: a TDCALL needs a guest that makes it."
 
 
 class LeafInspectorPanel(Panel):
@@ -47,9 +51,7 @@ class LeafInspectorPanel(Panel):
         self.version.addItems(["v0", "v1"])
         self.form = LeafForm(self._edited)
         self.board = LeafChecks(bridge, theme)
-        self.issue = button(
-            "Issue", "issue", "The host makes this SEAMCALL now; it becomes part of the script", self.do_issue
-        )
+        self.issue = button("Issue", "issue", ISSUE["host"], self.do_issue)
         self.try_ = button("Try on a copy", "try", "Ask a copy of the machine; nothing changes", self.do_try)
         self.refill = button("Fill in", "refill", "Values from the present machine", self.do_fill)
         self._build()
@@ -151,21 +153,24 @@ class LeafInspectorPanel(Panel):
             self.version.setVisible(len(leaf_answer.versions(leaf)) > 1)
             self._processors()
             self.do_fill()
-        host = leaf.side == "host"
-        for widget in (self.issue, self.try_, self.lp):
-            widget.setEnabled(host)
-        self.told.setText("" if host else GUEST_ONLY)
+        modes = self.ask.modes()
+        ready = leaf.side == "host" or "td" in modes[max(self.lp.currentIndex(), 0) :][:1]
+        for widget in (self.issue, self.try_):
+            widget.setEnabled(ready)
+        self.issue.setToolTip(ISSUE[leaf.side])
+        self.told.setText("" if ready else NO_GUEST)
         self._explain()
         self.board.show_call(leaf, *self.shown_call())
 
     def _processors(self) -> None:
-        """Offer every processor; stand on the first that the host has."""
+        """Offer every processor; stand on one that can make this call."""
         modes = self.ask.modes() if self.ask else ()
         if self.lp.count() != len(modes):
             self.lp.clear()
             self.lp.addItems([f"LP{n}" for n in range(len(modes))])
-            free = next((n for n, mode in enumerate(modes) if mode == "host"), 0)
-            self.lp.setCurrentIndex(free)
+        wanted = "td" if self.leaf().side == "guest" else "host"
+        if modes[max(self.lp.currentIndex(), 0)] != wanted or self.lp.currentIndex() < 0:
+            self.lp.setCurrentIndex(next((n for n, mode in enumerate(modes) if mode == wanted), 0))
 
     def _explain(self) -> None:
         """Say under each field what its value is."""
@@ -203,8 +208,8 @@ class LeafInspectorPanel(Panel):
             self.form.fill(leaf_operands.defaults(self.ask, self.leaf(), place))
             self._explain()
 
-    def command(self) -> c.Seamcall | None:
-        """The SEAMCALL as typed; None (and a word at the field) if a number is wrong."""
+    def command(self) -> c.Seamcall | c.Tdcall | None:
+        """The SEAMCALL or TDCALL as typed; None (and a word at the field) if a number is wrong."""
         leaf, values = self.leaf(), {}
         for field in self.form.fields:
             value = field.value
@@ -214,7 +219,8 @@ class LeafInspectorPanel(Panel):
                 return None
             values[field.operand.register.lower()] = value
         version = self.version.currentIndex() if len(leaf_answer.versions(leaf)) > 1 else 0
-        return c.Seamcall(rax=leaf.number | version << 16, lp=max(self.lp.currentIndex(), 0), **values)
+        kind = c.Seamcall if leaf.side == "host" else c.Tdcall
+        return kind(rax=leaf.number | version << 16, lp=max(self.lp.currentIndex(), 0), **values)
 
     def do_issue(self) -> None:
         """The call becomes part of the script, as every action of a person."""
@@ -233,7 +239,7 @@ class LeafInspectorPanel(Panel):
             self._refresh()
 
 
-def trial(machine: Any, command: c.Seamcall) -> LeafReturned | str:
+def trial(machine: Any, command: c.Seamcall | c.Tdcall) -> LeafReturned | str:
     """What a copy of the machine answers to the command; in words where no leaf completes."""
     if machine.frozen:
         return "Between two micro-operations of a command: go to its end, then try."

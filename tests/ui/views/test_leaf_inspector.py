@@ -8,7 +8,7 @@ from tdxviz.core.arch.leaves import LEAVES
 from tdxviz.session.session import Session
 from tdxviz.ui.bridge import Bridge
 from tdxviz.ui.theme import LIGHT, THEMES
-from tdxviz.ui.views.leaf_inspector import GUEST_ONLY, TRIED, LeafInspectorPanel
+from tdxviz.ui.views.leaf_inspector import NO_GUEST, TRIED, LeafInspectorPanel
 from tests.ui import stage_kit as kit
 
 LEFT = Qt.MouseButton.LeftButton
@@ -92,11 +92,20 @@ def test_the_last_call_is_followed_through_time(qtbot, panel) -> None:
     assert panel.shown_call()[0].name == "TDH.MEM.TRACK"
 
 
-def test_guest_leaves_can_be_read_but_not_issued(qtbot, panel) -> None:
-    panel.picker.choose("TDG.MEM.PAGE.ACCEPT")
+def test_a_guest_leaf_is_made_by_the_vcpu_that_runs(qtbot, panel) -> None:
+    panel.picker.choose("TDG.VP.INFO")
+    assert panel.lp.currentText() == "LP0"
+    press(qtbot, panel, "try")
+    assert panel.shown_call()[0].outputs["RCX"] == 48
+    press(qtbot, panel, "issue")
+    assert panel.bridge.session.entries[-1].action.args["command"]["do"] == "Tdcall"
+    assert panel.shown_call()[0].side == "guest"
+    panel.lp.setCurrentIndex(3)
     assert not panel.issue.isEnabled()
-    assert panel.told.text() == GUEST_ONLY
-    assert "8 checks" in panel.describe()
+    assert panel.told.text() == NO_GUEST
+    panel.picker.choose("TDH.MEM.TRACK")
+    assert panel.lp.currentText() != "LP0"
+    assert panel.issue.isEnabled()
 
 
 def test_a_refusing_lesson_is_heard(qtbot, panel) -> None:
