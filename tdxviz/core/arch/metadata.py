@@ -250,6 +250,11 @@ def _index(context: int) -> dict[tuple[int, int], tuple[Field, int]]:
     }
 
 
+@cache
+def _position(context: int) -> dict[tuple[int, int], int]:
+    return {key: n for n, key in enumerate(_index(context))}
+
+
 def well_formed(field_id: int) -> bool:
     """Whether an id names one element: reserved bits and counts are zero; sizes are ignored."""
     return not field_id & ONE_ELEMENT
@@ -271,15 +276,9 @@ _BY_NAME = {row.name: row for row in FIELDS}
 def following(context: int, field_id: int, readable: str) -> int:
     """Id of the next element that ``host``, ``debug`` or ``guest`` may read; NULL_ID after the last.
     NULL_ID asks for the first."""
-    elements = [
-        row.element_id(n) for row in TABLES[context] if getattr(row, readable).read for n in range(row.count)
-    ]
-    if field_id == NULL_ID:
-        return elements[0] if elements else NULL_ID
-    order = list(_index(context))
-    here = order.index((field_id >> 56 & 0x3F, field_id & CODE))
-    for key in order[here + 1 :]:
-        row, n = _index(context)[key]
+    order = list(_index(context).items())
+    here = _position(context)[field_id >> 56 & 0x3F, field_id & CODE] + 1 if field_id != NULL_ID else 0
+    for _, (row, n) in order[here:]:
         if getattr(row, readable).read:
             return row.element_id(n)
     return NULL_ID

@@ -142,8 +142,8 @@ def shutdown(call: Call) -> None:
         version == HANDOFF_VERSION, f"RCX = {version}: only handoff version {HANDOFF_VERSION} is known"
     )
     _global_lock(call)
-    busy = sorted(lp for lp in call.m.current if lp != call.lp)
-    call.require(not busy, f"a TD runs on logical processors {busy}")
+    busy = sorted((call.m.current.keys() | call.m.inside.keys()) - {call.lp})
+    call.require(not busy, f"the module is in use on logical processors {busy}: a TD runs or a call goes on")
     # ---- all checks passed: nothing below can fail ----
     _system(call, "SYS_SHUTDOWN")
 

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tdxviz.core import events as e
+from tdxviz.core.arch import metadata as md
 from tdxviz.core.arch import status as s
 from tdxviz.core.arch.leaves import BY_NAME, SEAMCALL, TDCALL
 from tdxviz.core.commands import Seamcall, Tdcall
@@ -86,10 +87,14 @@ def test_tdcall_outside_64_bit_mode_is_gp():
 
 
 U64 = st.integers(0, 2**64 - 1)
+IDS = [row.id for row in (md.named(name) for name in (
+    "OP_STATE", "HP_LOCK_TIMEOUT", "MRTD", "RTMR", "Guest RIP", "Shared EPTP", "PEND_NMI", "VCPU_INDEX",
+    "Pin-based VM-execution controls", "NUM_CMRS", "CMR_BASE",
+))]  # fmt: skip
 PLAUSIBLE = st.sampled_from(
     [0, 1, 2, 3, 0x20, 0x21, 0x22, layout.TDR, layout.TDVPR, layout.TDCX, layout.TABLES, layout.GUEST_BASE,
      layout.GUEST_BASE | 1, layout.GUEST_BASE + 0xA000, kit.FREE_PAGE, kit.FREE_PAGE + 4096, layout.TD_PARAMS,
-     layout.TDMR_LIST, 1 << 47, 1 << 46, (1 << 64) - 1, layout.TDVPR | 1 << 52]
+     layout.TDMR_LIST, 1 << 47, 1 << 46, (1 << 64) - 1, layout.TDVPR | 1 << 52, *IDS]
 )  # fmt: skip
 REGISTERS = st.dictionaries(
     st.sampled_from(["rcx", "rdx", "r8", "r9", "r10", "r11", "rbx", "rdi"]), U64 | PLAUSIBLE, max_size=6
@@ -134,7 +139,7 @@ GUEST_REGISTERS = st.dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.lists(st.tuples(GUEST_RAX, GUEST_REGISTERS), min_size=1, max_size=4))
 def test_random_tdcalls_always_get_one_answer(calls):
     machine = kit.before("running")

@@ -33,9 +33,16 @@ def test_the_way_down_in_its_only_order(built):
     ]
     assert kot[HKID] == ("HKID_FLUSHED", 0b11)  # both packages still have to write back
     assert call(machine, "TDH.MNG.KEY.FREEID", rcx=layout.TDR) == "TDX_WBCACHE_NOT_COMPLETE"
-    checks_mng.written_back(machine)
+    assert call(machine, "TDH.PHYMEM.CACHE.WB", lp=1) == "TDX_SUCCESS"  # package 0
+    assert call(machine, "TDH.MNG.KEY.FREEID", rcx=layout.TDR) == "TDX_WBCACHE_NOT_COMPLETE"
+    assert call(machine, "TDH.PHYMEM.CACHE.WB", lp=2) == "TDX_SUCCESS"  # package 1
     assert call(machine, "TDH.MNG.KEY.FREEID", rcx=layout.TDR) == "TDX_SUCCESS"
     assert (kot[HKID], kit.td(machine).lifecycle) == (("HKID_FREE", 0), "TD_TEARDOWN")
+    pages = [hpa for hpa, entry in machine.module.pamt.items() if entry.owner == layout.TDR]
+    assert call(machine, "TDH.PHYMEM.PAGE.RECLAIM", rcx=layout.TDR) == "TDX_TD_ASSOCIATED_PAGES_EXIST"
+    for page in (*pages, layout.TDR):
+        assert call(machine, "TDH.PHYMEM.PAGE.RECLAIM", rcx=page) == "TDX_SUCCESS"
+    assert not machine.module.pamt
 
 
 def test_an_hkid_is_not_given_twice_before_it_is_free(built):
