@@ -12,7 +12,7 @@ import msgspec
 from tdxviz.core.units import Gla, Gpa, Hkid, Hpa
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", gc=False):
     """Base of all events; the tag ``event`` names the class."""
 
     lp: int = -1

@@ -91,6 +91,7 @@ class Machine:
             raise RuntimeError("a machine frozen in mid-command cannot go on; replay a copy instead")
         self._news = []
         self._limit = -1 if stop_after is None else stop_after
+        self.platform.news = self._news if stop_after is None else None
         if stop_after == 0:
             self.frozen = True
             return ()

@@ -32,12 +32,12 @@ NARROW_64 = {OpKind.MEMORY_SEG_ESI, OpKind.MEMORY_ESEDI, OpKind.MEMORY_SEG_EDI}
 
 
 class Compiled:
-    """``op`` is None for an instruction that is not modelled."""
+    """``op`` is None for an instruction that is not modelled; ``next`` is the following RIP."""
 
-    __slots__ = ("length", "next", "op", "text")
+    __slots__ = ("code", "length", "next", "op", "text")
 
-    def __init__(self, op: Op | None, length: int, after: int, text: str = "") -> None:
-        self.op, self.length, self.next, self.text = op, length, after, text
+    def __init__(self, op: Op | None, code: bytes, after: int, text: str = "") -> None:
+        self.op, self.code, self.length, self.next, self.text = op, code, len(code), after, text
 
 
 @lru_cache(maxsize=65536)
@@ -53,7 +53,13 @@ def compile_at(code: bytes, rip: int, bits: int) -> Compiled | None:
     build = _builder(ins)
     text = "" if build else decoder.text(ins)
     after = ins.next_ip & ((1 << 64) - 1 if bits == 64 else 0xFFFF_FFFF)
-    return Compiled(build(ins) if build else None, ins.len, after, text)
+    return Compiled(build(ins) if build else None, code[: ins.len], after, text)
+
+
+def build_op(ins: Instruction) -> Op | None:
+    """The closure of a decoded instruction; None for one that is not modelled."""
+    build = _builder(ins)
+    return build(ins) if build else None
 
 
 def _builder(ins: Instruction) -> Build | None:

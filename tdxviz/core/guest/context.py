@@ -1,30 +1,126 @@
 """What a compiled instruction works on: a vCPU's registers and its way to memory."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from tdxviz.core.guest import watched
+from tdxviz.core.guest.flags import ARITHMETIC
+from tdxviz.core.guest.lazy import Pending
 from tdxviz.core.hw import path
+from tdxviz.core.hw.cache import CacheLine
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import LogicalProcessor, Platform
-from tdxviz.core.units import Gla
+from tdxviz.core.units import LINE, PAGE, Gla, with_keyid
+
+if TYPE_CHECKING:
+    from tdxviz.core.guest.compiler import Compiled
 
 
 class Context:
-    """Made anew for each run; holds no state of its own but what the run remembers of its code."""
+    """Made anew for each run. What it remembers of TLB, cache and code only saves time: every entry
+    can be found again from those, and goes when they change."""
 
-    __slots__ = ("cpu", "ctx", "gprs", "known", "lp", "p")
+    __slots__ = (
+        "cache", "code", "cpu", "ctx", "fx", "gprs", "known", "lines", "lp", "p", "pend", "ran", "rd",
+        "seen", "stale", "tlb", "wr",
+    )  # fmt: skip
 
     def __init__(self, p: Platform, lp: LogicalProcessor, ctx: Translation, cpu: CpuState) -> None:
         self.p, self.lp, self.ctx, self.cpu = p, lp, ctx, cpu
         self.gprs = cpu.gprs
-        self.known: dict[Gla, tuple[bytes, Any]] = {}
-        """RIP -> the line's bytes and the compiled instruction; another mode must clear it."""
+        self.tlb, self.cache, self.lines = lp.tlb, p.cache, p.cache.lines
+        self.rd: dict[int, int] = {}
+        """Readable page number -> what to add to a linear address for its full physical address."""
+        self.wr: dict[int, int] = {}
+        self.fx: dict[int, int] = {}
+        self.known: dict[Gla, tuple[bytes, Compiled]] = {}
+        """RIP -> the line's bytes and the instruction in it."""
+        self.seen: watched.Seen | None = watched.seen_on(lp) if p.trace else None
+        """While somebody watches: accesses and fetches whose events are made already."""
+        self.code: set[int] = set()
+        """Tags of the lines that code in use was translated from."""
+        self.pend: Pending | None = None
+        """The flags, if they are not in RFLAGS yet."""
+        self.stale = False
+        """TLB, cache or code changed: nothing remembered about code holds any more."""
+        self.ran = 0
+        """Instructions that a block completed, where it was left early."""
+
+    # --- memory ---------------------------------------------------------------------------
 
     def load(self, gla: Gla, size: int) -> int:
-        return int.from_bytes(path.load(self.p, self.lp, self.ctx, gla, size), "little")
+        page = self.rd.get(gla >> 12)
+        if page is not None and gla % LINE + size <= LINE:
+            line = self.lines.get(gla + page & -LINE)
+            if line is not None:
+                start = gla % LINE
+                return int.from_bytes(line.data[start : start + size], "little")
+        return int.from_bytes(self.load_bytes(gla, size), "little")
+
+    def load_bytes(self, gla: Gla, size: int) -> bytes:
+        """The whole way of a load."""
+        if self.seen is not None:
+            return watched.load(self, self.seen, gla, size)
+        before = self.tlb.changes + self.cache.changes
+        data = path.load(self.p, self.lp, self.ctx, gla, size)
+        self._remember(gla, before, self.rd, "r")
+        return data
+
+    def fetch(self, gla: Gla, size: int) -> bytes:
+        before = self.tlb.changes + self.cache.changes
+        data = path.fetch(self.p, self.lp, self.ctx, gla, size)
+        self._remember(gla, before, self.fx, "x")
+        return data
 
     def store(self, gla: Gla, size: int, value: int) -> None:
-        path.store(self.p, self.lp, self.ctx, gla, value.to_bytes(size, "little"))
+        page = self.wr.get(gla >> 12)
+        if page is not None and gla % LINE + size <= LINE:
+            tag = gla + page & -LINE
+            line = self.lines.get(tag)
+            if line is not None and tag not in self.code:
+                data, start = line.data, gla % LINE
+                data = data[:start] + value.to_bytes(size, "little") + data[start + size :]
+                self.lines[tag] = CacheLine(data, True)
+                return
+        self.store_bytes(gla, value.to_bytes(size, "little"))
+
+    def store_bytes(self, gla: Gla, data: bytes) -> None:
+        """The whole way; notices a store into code."""
+        if self.seen is not None:
+            watched.store(self, self.seen, gla, data)
+            return
+        before = self.tlb.changes + self.cache.changes
+        path.store(self.p, self.lp, self.ctx, gla, data)
+        self._remember(gla, before, self.wr, "w")
+        page, end = self.wr.get(gla >> 12), gla + len(data) - 1
+        if (
+            page is None
+            or end >> 12 != gla >> 12
+            or gla + page & -LINE in self.code
+            or end + page & -LINE in self.code
+        ):
+            self.stale = True
+
+    def _remember(self, gla: Gla, before: int, places: dict[int, int], right: str) -> None:
+        if self.tlb.changes + self.cache.changes != before:
+            self.forget()
+        if self.seen is not None:
+            return
+        entry = self.tlb.lookup(self.ctx.vpid, gla)
+        if entry is not None and right in entry.perms:
+            places[gla >> 12] = with_keyid(entry.hpa, entry.keyid) - (gla & -PAGE)
+
+    def forget(self) -> None:
+        """The TLB, the cache or the mode changed."""
+        self.rd.clear()
+        self.wr.clear()
+        self.fx.clear()
+        self.known.clear()
+        self.stale = True
+
+    def new_mode(self) -> None:
+        """The same bytes may mean something else now."""
+        self.forget()
 
     def store_bytes(self, gla: Gla, data: bytes) -> None:
         path.store(self.p, self.lp, self.ctx, gla, data)
@@ -33,3 +129,31 @@ class Context:
         """INVLPG or a control-register write drops this vCPU's translations."""
         from_here = self.lp.tlb.flush(self.ctx.vpid, gla)
         self.p.note(path.flushed(self.lp.id, self.ctx.vpid, from_here, reason))
+        self.forget()
+
+    # --- flags ----------------------------------------------------------------------------
+
+    def settle(self) -> int:
+        """Bring RFLAGS up to date; returns its six arithmetic flags."""
+        pend = self.pend
+        if pend is None:
+            return self.cpu.rflags & ARITHMETIC
+        kind, a, b, t = pend
+        flags = kind(0, a, b, t)
+        self.put_flags(flags)
+        return flags
+
+    def put_flags(self, flags: int) -> None:
+        self.pend = None
+        self.cpu.rflags = self.cpu.rflags & ~ARITHMETIC | flags
+
+    def carry(self) -> int:
+        """CF as a number."""
+        return self.settle() & 1
+
+    # --- leaving a block ------------------------------------------------------------------
+
+    def leave(self, done: int, rip: int) -> int:
+        """A block's last instruction ran, but the machine underneath moved."""
+        self.ran, self.cpu.rip = done, rip
+        return -1

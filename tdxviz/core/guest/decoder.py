@@ -9,6 +9,7 @@ from iced_x86 import (
     CodeSize,
     Decoder,
     DecoderError,
+    FlowControl,
     Formatter,
     FormatterSyntax,
     Instruction,
@@ -16,14 +17,17 @@ from iced_x86 import (
     OpKind,
     Register,
     RegisterExt,
+    RflagsBits,
 )
 
 __all__ = [
-    "Code", "CodeSize", "Incomplete", "Instruction", "Mnemonic", "OpKind", "Register", "decode", "text",
+    "SIX_FLAGS", "Code", "CodeSize", "FlowControl", "Incomplete", "Instruction", "Mnemonic", "OpKind", "Register", "decode", "text",
 ]  # fmt: skip
 
 MNEMONICS = {value: name for name, value in vars(Mnemonic).items() if isinstance(value, int)}
 LONGEST = 15
+SIX_FLAGS = RflagsBits.CF | RflagsBits.PF | RflagsBits.AF | RflagsBits.ZF | RflagsBits.SF | RflagsBits.OF
+"""The arithmetic flags, in the decoder's own numbering."""
 
 
 class Incomplete(Exception):

@@ -1,7 +1,7 @@
 """RFLAGS, computed exactly where the architecture defines them.
 
-Undefined flags: logic clears AF; shifts, multiplication and division leave AF, and the flags that a
-division leaves undefined, as they were; shifts by more than one keep OF as computed for one.
+Undefined flags: logic and shifts clear AF; multiplication sets ZF, SF and PF as the low half does and
+clears AF; a division leaves all as they were; shifts by more than one keep OF as computed for one.
 Source: Intel SDM volume 2 and appendix A of volume 1.
 """
 
@@ -33,6 +33,11 @@ def sub(a: int, b: int, borrow: int, bits: int) -> tuple[int, int]:
 
 def logic(value: int, bits: int) -> int:
     return result_flags(value, bits)
+
+
+def multiplied(low: int, bits: int, over: bool) -> int:
+    """After MUL and IMUL: CF and OF say that the low half is not the whole product."""
+    return result_flags(low, bits) | (CF | OF if over else 0)
 
 
 def condition(code: int, flags: int) -> bool:

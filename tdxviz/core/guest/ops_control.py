@@ -47,7 +47,7 @@ def _far_jump(ins: Instruction) -> Op:
         descriptor = x.load(cpu.gdt_base + (selector & ~7), 8)
         long_segment = bool(descriptor >> 53 & 1) and bool(cpu.efer >> 10 & 1)
         cpu.cs, cpu.bits = selector, 64 if long_segment else 32
-        x.known.clear()  # the same bytes may mean something else now
+        x.new_mode()
         return target
 
     return run

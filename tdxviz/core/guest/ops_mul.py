@@ -29,8 +29,8 @@ def _put_pair(x: Context, size: int, high: int, low: int) -> None:
         x.gprs[RAX], x.gprs[RDX] = low, high
 
 
-def _overflow(x: Context, over: bool) -> None:
-    x.cpu.rflags = x.cpu.rflags & ~(f.CF | f.OF) | (f.CF | f.OF if over else 0)
+def _put_flags(x: Context, low: int, size: int, over: bool) -> None:
+    x.cpu.rflags = x.cpu.rflags & ~f.ARITHMETIC | f.multiplied(low, size * 8, over)
 
 
 def _wide(is_signed: bool) -> Build:
@@ -48,7 +48,7 @@ def _wide(is_signed: bool) -> Build:
             low, high = product & mask(size), product >> bits & mask(size)
             fits = signed(low, bits) == product if is_signed else high == 0
             _put_pair(x, size, high, low)
-            _overflow(x, not fits)
+            _put_flags(x, low, size, not fits)
 
         return run
 
@@ -67,7 +67,7 @@ def imul(ins: Instruction) -> Op:
         product = signed(left(x), bits) * signed(right(x), bits)
         low = product & mask(size)
         put(x, low)
-        _overflow(x, signed(low, bits) != product)
+        _put_flags(x, low, size, signed(low, bits) != product)
 
     return run
 

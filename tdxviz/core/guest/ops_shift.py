@@ -9,7 +9,7 @@ from tdxviz.core.guest.operands import address, mask, read_register, reader, sig
 from tdxviz.core.guest.table import Build, Op, operand_size
 from tdxviz.core.units import U64
 
-SHIFT_FLAGS = f.CF | f.PF | f.ZF | f.SF | f.OF
+SHIFT_FLAGS = f.ARITHMETIC
 
 Shift = Callable[[int, int, int], tuple[int, int, int]]
 """(value, count, bits) -> result, CF, OF."""

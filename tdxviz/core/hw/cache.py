@@ -38,12 +38,15 @@ class Cache:
         """The package that acts now; set anew by every command, no state."""
         self._sets: dict[int, tuple[int, ...]] = {}
         """Set number -> tags, least recently filled first."""
+        self.changes = 0
+        """Counts lines coming and going; not part of the state."""
 
     def lookup(self, hpa: Hpa, keyid: Hkid) -> CacheLine | None:
         return self.lines.get(with_keyid(hpa, keyid))
 
     def fill(self, hpa: Hpa, keyid: Hkid, data: bytes) -> tuple[int, int, Evicted | None]:
         """Take a clean line. Returns set, way, and the line that had to go."""
+        self.changes += 1
         tag, number = with_keyid(hpa, keyid), hpa // LINE % SETS
         ways = self._sets.get(number, ())
         evicted: Evicted | None = None
@@ -100,6 +103,7 @@ class Cache:
         """Forget a line without write-back; returns it."""
         tag, number = with_keyid(hpa, keyid), hpa // LINE % SETS
         line = self.lines.pop(tag, None)
+        self.changes += 1
         if line is not None:
             self._forget(number, tag)
         return line
@@ -123,6 +127,7 @@ class Cache:
             self._sets[number] = tuple([t for t in ways if t != tag])
 
     def clear(self) -> None:
+        self.changes += 1
         self.lines.clear()
         self._sets.clear()
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from tdxviz.core.events import Event
 from tdxviz.core.hw.cache import Cache
@@ -46,6 +47,9 @@ class LogicalProcessor:
     uncounted: int = 0
     """Of these, instructions of TDs during which the host's performance counters stood still."""
     predictor: Predictor = field(default_factory=Predictor)
+    told: Any = None
+    """What watched runs remember of events they made (``guest/watched.py``); no part of the state, and
+    shared by copies, because each use checks that it still holds."""
 
     @property
     def tsc(self) -> int:
@@ -56,7 +60,7 @@ class LogicalProcessor:
         return LogicalProcessor(
             self.id, self.package, self.mode, self.cpu.copy(), self.gprs.copy(), self.xmm.copy(),
             self.tlb.copy(), self.tdvpr, self.vm, self.last_tdvpr, self.pending_interrupt, self.retired,
-            self.uncounted, self.predictor.copy(),
+            self.uncounted, self.predictor.copy(), self.told,
         )  # fmt: skip
 
     def digest(self, h: "hashlib._Hash") -> None:
@@ -88,6 +92,8 @@ class Platform:
     """The probe's newest recording of each line."""
     powered: bool = True
     note: Callable[[Event], None] = nobody_listens
+    news: list[Event] | None = None
+    """Where events may be put without asking ``note``; None while somebody wants to be asked."""
     _trace: bool = False
     size: int = SIZE
     seam_range: tuple[Hpa, Hpa] = SEAM_RANGE
@@ -120,6 +126,14 @@ class Platform:
     def listen(self, note: Callable[[Event], None]) -> None:
         """Send every event of every unit to ``note``."""
         self.note = self.memctl.note = note
+
+    def note_all(self, events: tuple[Event, ...]) -> None:
+        """Several events in a row, between which nothing changes."""
+        if self.news is not None:
+            self.news += events
+        else:
+            for event in events:
+                self.note(event)
 
     def copy(self) -> "Platform":
         """Independent, and cheap: memory pages and lines are shared until written."""

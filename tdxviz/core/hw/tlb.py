@@ -26,37 +26,42 @@ class Tlb:
     """First in, first out."""
 
     def __init__(self) -> None:
-        self._entries: dict[tuple[int, Gla], TlbEntry] = {}
+        self.by_page: dict[tuple[int, Gla], TlbEntry] = {}
+        """(VPID, page) -> entry, oldest first; read it freely."""
+        self.changes = 0
+        """Counts whatever may make a remembered lookup wrong; not part of the state."""
 
     def lookup(self, vpid: int, gla: Gla) -> TlbEntry | None:
-        return self._entries.get((vpid, gla & -PAGE))
+        return self.by_page.get((vpid, gla & -PAGE))
 
     def fill(self, entry: TlbEntry) -> None:
-        self._entries.pop((entry.vpid, entry.gla), None)
-        if len(self._entries) >= CAPACITY:
-            del self._entries[next(iter(self._entries))]
-        self._entries[entry.vpid, entry.gla] = entry
+        self.changes += 1
+        self.by_page.pop((entry.vpid, entry.gla), None)
+        if len(self.by_page) >= CAPACITY:
+            del self.by_page[next(iter(self.by_page))]
+        self.by_page[entry.vpid, entry.gla] = entry
 
     def flush(self, vpid: int | None = None, gla: Gla | None = None) -> int:
         """Drop all entries, those of one tag, or one page of one tag. Returns how many went."""
+        self.changes += 1
         page = None if gla is None else gla & -PAGE
         gone = [
             key
-            for key in self._entries
+            for key in self.by_page
             if (vpid is None or key[0] == vpid) and (page is None or key[1] == page)
         ]
         for key in gone:
-            del self._entries[key]
+            del self.by_page[key]
         return len(gone)
 
     def entries(self) -> tuple[TlbEntry, ...]:
         """Oldest first."""
-        return tuple(self._entries.values())
+        return tuple(self.by_page.values())
 
     def copy(self) -> "Tlb":
         twin = Tlb()
-        twin._entries = self._entries.copy()
+        twin.by_page = self.by_page.copy()
         return twin
 
     def digest(self, h: "hashlib._Hash") -> None:
-        h.update(repr(list(self._entries.values())).encode())
+        h.update(repr(list(self.by_page.values())).encode())
