@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 LONGEST = 40
 """Instructions of one block."""
+NEEDS_TIME = {"RDTSC", "RDTSCP"}
+"""Only single steps know how many instructions ran before."""
+TRACKED = {"CALL", "RET", "JMP"}
+"""Their closures know shadow stacks and branch tracking."""
 HOT = 12
 """Visits after which a place is worth translating."""
 
@@ -39,7 +43,6 @@ NAMES: dict[str, Any] = {
     "Boundary": Boundary,
     "MISS": (KeyError, struct.error),
     "LINE": CacheLine,
-    "NEW": tuple.__new__,
     "BYTE": [bytes([n]) for n in range(256)],
     **{f"U{size}": struct.Struct(text).unpack_from for size, text in _FORMATS.items()},
     **{f"P{size}": struct.Struct(text).pack for size, text in _FORMATS.items()},
@@ -106,34 +109,36 @@ class Site:
 
 
 @lru_cache(maxsize=16384)
-def site(rip: int, bits: int, line: bytes, after: bytes) -> Site:
+def site(rip: int, mode: int, line: bytes, after: bytes) -> Site:
     """The site at ``rip`` whose line holds ``line``, and the next one ``after`` (empty: not used)."""
     return Site()
 
 
-def block_at(rip: int, bits: int, line: bytes, after: bytes) -> Block | None:
+def block_at(rip: int, mode: int, line: bytes, after: bytes) -> Block | None:
     """The block at ``rip`` if it is hot and can be translated; into the next line only if it must."""
-    first = _visit(rip, bits, line, b"")
+    first = _visit(rip, mode, line, b"")
     if after and first.short:
-        return _visit(rip, bits, line, after).block or first.block
+        return _visit(rip, mode, line, after).block or first.block
     return first.block
 
 
-def _visit(rip: int, bits: int, line: bytes, after: bytes) -> Site:
-    place = site(rip, bits, line, after)
+def _visit(rip: int, mode: int, line: bytes, after: bytes) -> Site:
+    place = site(rip, mode, line, after)
     if place.heat < HOT:
         place.heat += 1
         if place.heat == HOT:
             code = (line + after)[rip % LINE :]
-            place.block = translate(rip, bits, code)
+            place.block = translate(rip, mode, code)
             end = rip if place.block is None else place.block.rips[-1]
             place.short = not after and rip + len(code) - end < decoder.LONGEST
     return place
 
 
-def translate(rip: int, bits: int, code: bytes) -> Block | None:
-    """A block from the instructions at the start of ``code``; None if there is none."""
-    steps = _steps(rip, bits, code[: PAGE - rip % PAGE])
+def translate(rip: int, mode: int, code: bytes) -> Block | None:
+    """A block from the instructions at the start of ``code``; None if there is none. ``mode`` is the
+    decoding mode, plus 1 while CET is on."""
+    bits = mode & ~1
+    steps = _steps(rip, mode, code[: PAGE - rip % PAGE])
     if not steps:
         return None
     last = steps[-1].ins
@@ -184,29 +189,30 @@ def _call(source: Source, step: Step) -> None:
     source.say(f"return x.leave({k + 1}, z) if x.stale else z")
 
 
-def _steps(rip: int, bits: int, code: bytes) -> list[Step]:
+def _steps(rip: int, mode: int, code: bytes) -> list[Step]:
     steps: list[Step] = []
     at = 0
     while len(steps) < LONGEST:
         try:
-            ins = decoder.decode(code[at : at + decoder.LONGEST], rip + at, bits)
+            ins = decoder.decode(code[at : at + decoder.LONGEST], rip + at, mode & ~1)
         except decoder.Incomplete:
             break
         op = None if ins is None else build_op(ins)
-        if ins is None or op is None:
+        if ins is None or op is None or decoder.name(ins) in NEEDS_TIME:
             break
-        steps.append(_step(ins, op, bits))
+        steps.append(_step(ins, op, mode))
         at += ins.len
         if _ends(steps[-1]):
             break
     return steps
 
 
-def _step(ins: Instruction, op: Op, bits: int) -> Step:
+def _step(ins: Instruction, op: Op, mode: int) -> Step:
     """Try the row's text once on an empty sheet: it says whether this form has text."""
-    row = TABLE.get(decoder.name(ins))
-    if row is not None and only_general(ins):
-        trial = Source(bits)
+    name = decoder.name(ins)
+    row = TABLE.get(name)
+    if row is not None and only_general(ins) and not (mode & 1 and name in TRACKED):
+        trial = Source(mode & ~1)
         try:
             row.emit(trial, ins)
             return Step(ins, op, row, trial.touched, row.reads, row.writes)

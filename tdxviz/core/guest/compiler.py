@@ -5,30 +5,39 @@ from functools import lru_cache
 from tdxviz.core.guest import (
     decoder,
     ops_alu,
+    ops_atomic,
+    ops_bits,
+    ops_cache,
     ops_control,
     ops_event,
+    ops_frame,
     ops_move,
     ops_mul,
+    ops_registers,
+    ops_segment,
+    ops_shadow,
     ops_shift,
+    ops_sse,
     ops_string,
+    ops_syscall,
     ops_system,
     ops_task,
 )
-from tdxviz.core.guest.decoder import CodeSize, Instruction, OpKind, Register
+from tdxviz.core.guest.decoder import Instruction, OpKind, Register
 from tdxviz.core.guest.table import Build, Op
 
 BUILDERS: dict[str, Build] = (
     ops_alu.TABLE | ops_move.TABLE | ops_shift.TABLE | ops_mul.TABLE
-    | ops_string.TABLE | ops_control.TABLE | ops_system.TABLE | ops_event.TABLE
-    | ops_task.TABLE
+    | ops_string.TABLE | ops_control.TABLE | ops_system.TABLE | ops_event.TABLE | ops_bits.TABLE
+    | ops_atomic.TABLE | ops_frame.TABLE | ops_cache.TABLE | ops_registers.TABLE
+    | ops_segment.TABLE | ops_shadow.TABLE | ops_syscall.TABLE | ops_task.TABLE
 )  # fmt: skip
 
 CONTROL = range(Register.CR0, Register.CR15 + 1)
 SEGMENTS = range(Register.ES, Register.GS + 1)
-VECTOR = range(Register.XMM0, Register.ZMM31 + 1)
+VECTOR = [*range(Register.XMM0, Register.ZMM31 + 1), *range(Register.MM0, Register.MM7 + 1)]
+GENERAL = range(Register.AL, Register.R15 + 1)
 DEBUG = range(Register.DR0, Register.TR7 + 1)
-NARROW_32 = {OpKind.MEMORY_SEG_SI, OpKind.MEMORY_ESDI, OpKind.MEMORY_SEG_DI}
-NARROW_64 = {OpKind.MEMORY_SEG_ESI, OpKind.MEMORY_ESEDI, OpKind.MEMORY_SEG_EDI}
 
 
 class Compiled:
@@ -65,26 +74,23 @@ def build_op(ins: Instruction) -> Op | None:
 def _builder(ins: Instruction) -> Build | None:
     name = decoder.name(ins)
     registers = [ins.op_register(n) for n in range(ins.op_count) if ins.op_kind(n) == OpKind.REGISTER]
+    if any(r in VECTOR for r in registers):
+        known = all(r in ops_sse.XMM or r in GENERAL for r in registers)
+        return ops_sse.TABLE.get(name) if known else None
     if name == "MOV":
         if any(r in CONTROL for r in registers):
             return ops_system.mov_control
-        if ins.op_kind(0) == OpKind.REGISTER and ins.op0_register in SEGMENTS:
-            return ops_system.mov_segment
-        if any(r in SEGMENTS or r in DEBUG for r in registers):
-            return None
-    elif any(r in SEGMENTS for r in registers):  # PUSH FS and its like
-        return None
-    if any(r in VECTOR for r in registers) or _is_far(ins) or _narrow_string(ins):
-        return None
+        if any(r in DEBUG for r in registers):
+            return ops_registers.mov_debug
+        if any(r in SEGMENTS for r in registers):
+            to = ins.op_kind(0) == OpKind.REGISTER and ins.op0_register in SEGMENTS
+            return ops_segment.to_segment if to else ops_segment.from_segment
+    elif any(r in SEGMENTS for r in registers):
+        return {"PUSH": ops_segment.push, "POP": ops_segment.pop}.get(name)
+    if _is_far(ins):
+        return ops_segment.call if name == "CALL" else ops_segment.jmp
     return BUILDERS.get(name)
 
 
 def _is_far(ins: Instruction) -> bool:
-    """Far calls, and far jumps through memory; the direct far jump is modelled."""
-    return ins.is_call_far or ins.is_call_far_indirect or ins.is_jmp_far_indirect
-
-
-def _narrow_string(ins: Instruction) -> bool:
-    """String instructions whose address size is not the mode's own."""
-    narrow = NARROW_64 if ins.code_size == CodeSize.CODE64 else NARROW_32
-    return any(ins.op_kind(n) in narrow for n in range(ins.op_count))
+    return ins.is_call_far or ins.is_call_far_indirect or ins.is_jmp_far or ins.is_jmp_far_indirect

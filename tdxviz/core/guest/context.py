@@ -21,13 +21,14 @@ class Context:
     can be found again from those, and goes when they change."""
 
     __slots__ = (
-        "cache", "code", "cpu", "ctx", "fx", "gprs", "known", "lines", "lp", "p", "pend", "ran", "rd",
+        "base", "cache", "code", "cpl", "cpu", "ctx", "fx", "gprs", "known", "lines", "lp", "p", "package", "pend", "ran", "rd",
         "seen", "stale", "tlb", "wr",
     )  # fmt: skip
 
     def __init__(self, p: Platform, lp: LogicalProcessor, ctx: Translation, cpu: CpuState) -> None:
         self.p, self.lp, self.ctx, self.cpu = p, lp, ctx, cpu
-        self.gprs = cpu.gprs
+        self.gprs, self.cpl = cpu.gprs, cpu.cpl
+        self.package = p.cache.package
         self.tlb, self.cache, self.lines = lp.tlb, p.cache, p.cache.lines
         self.rd: dict[int, int] = {}
         """Readable page number -> what to add to a linear address for its full physical address."""
@@ -43,8 +44,10 @@ class Context:
         """The flags, if they are not in RFLAGS yet."""
         self.stale = False
         """TLB, cache or code changed: nothing remembered about code holds any more."""
+        self.base = 0
+        """Instructions of this run before those that ``ran`` counts."""
         self.ran = 0
-        """Instructions that a block completed, where it was left early."""
+        """Instructions of the present walk, or of a block that was left early."""
 
     # --- memory ---------------------------------------------------------------------------
 
@@ -61,13 +64,13 @@ class Context:
         """The whole way of a load."""
         if self.seen is not None:
             return watched.load(self, self.seen, gla, size)
-        before = self.tlb.changes + self.cache.changes
+        before = self.moves()
         data = path.load(self.p, self.lp, self.ctx, gla, size)
         self._remember(gla, before, self.rd, "r")
         return data
 
     def fetch(self, gla: Gla, size: int) -> bytes:
-        before = self.tlb.changes + self.cache.changes
+        before = self.moves()
         data = path.fetch(self.p, self.lp, self.ctx, gla, size)
         self._remember(gla, before, self.fx, "x")
         return data
@@ -80,7 +83,7 @@ class Context:
             if line is not None and tag not in self.code:
                 data, start = line.data, gla % LINE
                 data = data[:start] + value.to_bytes(size, "little") + data[start + size :]
-                self.lines[tag] = CacheLine(data, True)
+                self.lines[tag] = CacheLine(data, True, self.package)
                 return
         self.store_bytes(gla, value.to_bytes(size, "little"))
 
@@ -89,7 +92,7 @@ class Context:
         if self.seen is not None:
             watched.store(self, self.seen, gla, data)
             return
-        before = self.tlb.changes + self.cache.changes
+        before = self.moves()
         path.store(self.p, self.lp, self.ctx, gla, data)
         self._remember(gla, before, self.wr, "w")
         page, end = self.wr.get(gla >> 12), gla + len(data) - 1
@@ -102,13 +105,27 @@ class Context:
             self.stale = True
 
     def _remember(self, gla: Gla, before: int, places: dict[int, int], right: str) -> None:
-        if self.tlb.changes + self.cache.changes != before:
-            self.forget()
-        if self.seen is not None:
+        self.notice(before)
+        if self.seen is not None or self.cpl != self.cpu.cpl:
             return
         entry = self.tlb.lookup(self.ctx.vpid, gla)
-        if entry is not None and right in entry.perms:
+        if entry is not None and right in path.rights(entry, self.cpl):
             places[gla >> 12] = with_keyid(entry.hpa, entry.keyid) - (gla & -PAGE)
+
+    def moves(self) -> int:
+        """Changes of TLB and cache so far."""
+        return self.tlb.changes + self.cache.changes
+
+    def notice(self, before: int) -> None:
+        """Forget what may be wrong if something changed since ``moves`` said ``before``."""
+        if self.moves() != before:
+            self.forget()
+
+    def probe(self, gla: Gla, size: int) -> None:
+        """Make sure that a store will succeed."""
+        before = self.moves()
+        path.probe_store(self.p, self.lp, self.ctx, gla, size)
+        self.notice(before)
 
     def forget(self) -> None:
         """The TLB, the cache or the mode changed."""
@@ -119,17 +136,19 @@ class Context:
         self.stale = True
 
     def new_mode(self) -> None:
-        """The same bytes may mean something else now."""
+        """The same bytes may mean something else now, and other pages may be reached."""
         self.forget()
-
-    def store_bytes(self, gla: Gla, data: bytes) -> None:
-        path.store(self.p, self.lp, self.ctx, gla, data)
+        self.cpl = self.cpu.cpl
 
     def flush_translations(self, gla: Gla | None, reason: str) -> None:
         """INVLPG or a control-register write drops this vCPU's translations."""
         from_here = self.lp.tlb.flush(self.ctx.vpid, gla)
         self.p.note(path.flushed(self.lp.id, self.ctx.vpid, from_here, reason))
         self.forget()
+
+    def time(self) -> int:
+        """The time stamp counter."""
+        return self.lp.tsc + self.base + self.ran
 
     # --- flags ----------------------------------------------------------------------------
 

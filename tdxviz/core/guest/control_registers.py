@@ -34,8 +34,8 @@ def write(x: Context, number: int, value: int, length: int, gpr: int = 0) -> Non
         if value & CR3_RESERVED or (value & NO_FLUSH and not cpu.cr4 & PCIDE):
             raise GuestFault(GP, 0)
         cpu.cr3 = value & ~NO_FLUSH
-        if not value & NO_FLUSH:
-            x.flush_translations(None, "MOV to CR3")
+        # translations carry no PCID here: the flush that bit 63 waives is made anyway, as it may be
+        x.flush_translations(None, "MOV to CR3")
     elif number == 4:
         _cr4(x, value, length, number | MOV_TO << 4 | gpr << 8)
     elif number == 8:

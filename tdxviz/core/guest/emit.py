@@ -69,9 +69,11 @@ class Source:
     # --- operands -------------------------------------------------------------------------
 
     def address(self, ins: Instruction, *, segmented: bool = True) -> str:
-        """An expression for the linear address of the memory operand."""
-        if segmented and ins.memory_segment in SEGMENTED:
-            raise NotEmitted
+        """An expression for the linear address of the memory operand. Outside 64-bit mode blocks are
+        used only while all segments begin at 0."""
+        if segmented and self.bits == 64 and ins.memory_segment in SEGMENTED:
+            base = f"x.cpu.segments[{ins.memory_segment - Register.ES}].base"
+            return f"({self.address(ins, segmented=False)}) + {base} & {U64}"
         base, index, scale = ins.memory_base, ins.memory_index, ins.memory_index_scale
         disp = ins.memory_displacement
         if base in (Register.RIP, Register.EIP) or (base == Register.NONE and index == Register.NONE):
@@ -113,7 +115,7 @@ class Source:
         self.say("except MISS: h = 64")
         self.say(f"if h > {64 - size} or p in code: x.store(w{k}, {size}, v); s = x.stale")
         piece = "BYTE[v]" if size == 1 else f"P{size}(v)"
-        self.say(f"else: lines[p] = NEW(LINE, (q[:h] + {piece} + q[h + {size}:], True))")
+        self.say(f"else: lines[p] = LINE(q[:h] + {piece} + q[h + {size}:], True, x.package)")
         self.touched = True
 
     def read(self, ins: Instruction, op: int, size: int) -> str:

@@ -349,7 +349,7 @@ TABLE: dict[str, Row] = {
     "RET": Row(ret, ends=True),
     "JMP": Row(jmp, ends=True),
     "LOOP": Row(loop, ends=True),
-    **dict.fromkeys(("NOP", "PAUSE", "LFENCE", "MFENCE", "SFENCE"), Row(nothing)),
+    **dict.fromkeys(("NOP", "PAUSE", "LFENCE", "MFENCE", "SFENCE", "ENDBR64"), Row(nothing)),
     **{f"J{name}": Row(_jcc(n), reads=True, ends=True) for n, name in enumerate(CONDITIONS)},
     **{f"CMOV{name}": Row(_cmov(n), reads=True) for n, name in enumerate(CONDITIONS)},
     **{f"SET{name}": Row(_set(n), reads=True) for n, name in enumerate(CONDITIONS)},

@@ -35,7 +35,7 @@ def run(x: Context, steps: int, until: int | None) -> int:
                 blocks[rip] = block.length, block.run
                 continue
             else:
-                cpu.rip = rip
+                cpu.rip, x.base = rip, steps - left
                 _walk(x, left, until)
                 rip, left = cpu.rip, left - x.ran
             if x.stale:
@@ -60,17 +60,21 @@ def _block(x: Context, rip: int, until: int | None) -> Block | None:
     """The block at ``rip``, if its bytes are at hand without fetching anything."""
     page = x.fx.get(rip >> 12)
     line = None if page is None else x.lines.get(rip + page & -LINE)
-    if page is None or line is None:
+    if page is None or line is None or (x.cpu.bits != 64 and not _flat(x)):
         return None
     tag = rip + page & -LINE
     after = x.lines.get(tag + LINE) if (tag + LINE) % PAGE else None
-    block = block_at(rip, x.cpu.bits, line.data, after.data if after is not None else b"")
+    block = block_at(rip, x.cpu.bits | bool(x.cpu.cet), line.data, after.data if after is not None else b"")
     if block is None or until in block.inside:
         return None
     x.code.add(tag)
     if block.rips[-1] - 1 >> 6 != rip >> 6:
         x.code.add(tag + LINE)
     return block
+
+
+def _flat(x: Context) -> bool:
+    return x.cpu.bits == 32 and not any(segment.base for segment in x.cpu.segments)
 
 
 def _walk(x: Context, steps: int, until: int | None) -> None:

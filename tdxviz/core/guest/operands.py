@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from tdxviz.core.guest.context import Context
-from tdxviz.core.guest.decoder import Instruction, OpKind, Register, register_place
+from tdxviz.core.guest.decoder import CodeSize, Instruction, OpKind, Register, register_place
 from tdxviz.core.units import U64
 
 Read: TypeAlias = Callable[[Context], int]
@@ -53,18 +53,38 @@ def write_register(register: int) -> Write:
     return part
 
 
+def base_of(segment: int) -> Read:
+    """Base address of a segment register."""
+    number = segment - Register.ES
+    return lambda x: x.cpu.segments[number].base
+
+
+def segment_base(ins: Instruction) -> Read | None:
+    """Base of the memory operand's segment; None where it is 0 by definition. Segment limits are not
+    modelled: outside 64-bit mode every segment reaches to the end."""
+    if ins.code_size == CodeSize.CODE64 and ins.memory_segment not in (Register.FS, Register.GS):
+        return None
+    return base_of(ins.memory_segment)
+
+
 def address(ins: Instruction) -> Read:
-    """Linear address of the memory operand; segment bases other than FS and GS are zero."""
+    """Linear address of the memory operand."""
+    offset, base = effective(ins), segment_base(ins)
+    if base is None:
+        return offset
+    wrap = U64 if ins.code_size == CodeSize.CODE64 else 0xFFFF_FFFF
+    return lambda x: offset(x) + base(x) & wrap
+
+
+def effective(ins: Instruction) -> Read:
+    """Offset of the memory operand inside its segment."""
     base, index, scale = ins.memory_base, ins.memory_index, ins.memory_index_scale
     disp = ins.memory_displacement
+    wrap = _wrap(ins)
     if base in (Register.RIP, Register.EIP):
         return lambda x: disp
-    wrap = U64
-    for register in (base, index):
-        if register != Register.NONE and register_place(register)[1] == 4:
-            wrap = 0xFFFF_FFFF
     if base == Register.NONE and index == Register.NONE:
-        return lambda x: disp & U64
+        return lambda x: disp & wrap
     if index == Register.NONE:
         number = register_place(base)[0]
         return lambda x: x.gprs[number] + disp & wrap
@@ -73,6 +93,16 @@ def address(ins: Instruction) -> Read:
         return lambda x: x.gprs[second] * scale + disp & wrap
     number = register_place(base)[0]
     return lambda x: x.gprs[number] + x.gprs[second] * scale + disp & wrap
+
+
+def _wrap(ins: Instruction) -> int:
+    """The address size as a mask."""
+    for register in (ins.memory_base, ins.memory_index):
+        if register != Register.NONE:
+            return mask(register_place(register)[1])
+    if ins.code_size == CodeSize.CODE64:
+        return U64
+    return mask(ins.memory_displ_size or 4)
 
 
 def reader(ins: Instruction, op: int, size: int) -> Read:

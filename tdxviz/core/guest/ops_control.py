@@ -1,19 +1,19 @@
 """Jumps, calls, returns and loops. Each returns the next RIP when it jumps."""
 
 from tdxviz.core.guest import flags as f
+from tdxviz.core.guest import shadow
 from tdxviz.core.guest.context import Context
-from tdxviz.core.guest.decoder import Code, Instruction, OpKind, stack_width
+from tdxviz.core.guest.decoder import Code, Instruction, OpKind, Register, stack_width
 from tdxviz.core.guest.operands import Read, mask, reader
 from tdxviz.core.guest.ops_move import CONDITIONS
 from tdxviz.core.guest.table import Build, Op
-from tdxviz.core.hw.cpu import RCX, RSP
+from tdxviz.core.hw.cpu import RCX, RSP, SHADOW_STACK
 from tdxviz.core.units import U64
 
 LOOP_RCX = {
     Code.LOOP_REL8_64_RCX, Code.LOOPE_REL8_64_RCX, Code.LOOPNE_REL8_64_RCX,
 }  # fmt: skip
 NEAR = {OpKind.NEAR_BRANCH16, OpKind.NEAR_BRANCH32, OpKind.NEAR_BRANCH64}
-FAR = {OpKind.FAR_BRANCH16, OpKind.FAR_BRANCH32}
 
 
 def _jcc(code: int) -> Build:
@@ -29,26 +29,16 @@ def _jcc(code: int) -> Build:
 
 
 def jmp(ins: Instruction) -> Op:
-    if ins.op_kind(0) in FAR:
-        return _far_jump(ins)
     if ins.op_kind(0) in NEAR:
         target = ins.near_branch_target
         return lambda x: target
-    return reader(ins, 0, stack_width(ins))
-
-
-def _far_jump(ins: Instruction) -> Op:
-    """Load CS from the GDT: the way from 32-bit protected mode into long mode."""
-    selector = ins.far_branch_selector
-    target = ins.far_branch32
+    get, notrack = reader(ins, 0, stack_width(ins)), ins.segment_prefix == Register.DS
 
     def run(x: Context) -> int:
-        cpu = x.cpu
-        descriptor = x.load(cpu.gdt_base + (selector & ~7), 8)
-        long_segment = bool(descriptor >> 53 & 1) and bool(cpu.efer >> 10 & 1)
-        cpu.cs, cpu.bits = selector, 64 if long_segment else 32
-        x.new_mode()
-        return target
+        there = get(x)
+        if x.cpu.cet:
+            shadow.track(x, there, notrack=notrack)
+        return there
 
     return run
 
@@ -59,17 +49,21 @@ def _always(value: int) -> Read:
 
 def call(ins: Instruction) -> Op:
     after, size = ins.next_ip, stack_width(ins)
-    if ins.op_kind(0) in NEAR:
-        fixed = ins.near_branch_target
-        get = _always(fixed)
-    else:
-        get = reader(ins, 0, size)
+    indirect, wrap = ins.op_kind(0) not in NEAR, mask(size)
+    notrack = ins.segment_prefix == Register.DS
+    get = reader(ins, 0, size) if indirect else _always(ins.near_branch_target)
+    shadowed = indirect or ins.near_branch_target != after
 
     def run(x: Context) -> int:
         target = get(x)
-        top = x.gprs[RSP] - size & U64
+        top = x.gprs[RSP] - size & wrap
+        if x.cpu.cet & SHADOW_STACK and shadowed:
+            x.probe(top, size)
+            shadow.push(x, after)
         x.store(top, size, after)
         x.gprs[RSP] = top
+        if indirect and x.cpu.cet:
+            shadow.track(x, target, notrack=notrack)
         return target
 
     return run
@@ -77,11 +71,14 @@ def call(ins: Instruction) -> Op:
 
 def ret(ins: Instruction) -> Op:
     extra, size = ins.immediate(0) if ins.op_count else 0, stack_width(ins)
+    wrap = mask(size)
 
     def run(x: Context) -> int:
         top = x.gprs[RSP]
         target = x.load(top, size)
-        x.gprs[RSP] = top + size + extra & U64
+        if x.cpu.cet & SHADOW_STACK:
+            shadow.check_return(x, target)
+        x.gprs[RSP] = top + size + extra & wrap
         return target
 
     return run

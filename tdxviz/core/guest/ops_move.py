@@ -6,7 +6,7 @@ from tdxviz.core.faults import Boundary
 from tdxviz.core.guest import flags as f
 from tdxviz.core.guest.context import Context
 from tdxviz.core.guest.decoder import Instruction, OpKind, stack_width
-from tdxviz.core.guest.operands import address, mask, reader, signed, writer
+from tdxviz.core.guest.operands import effective, mask, reader, signed, writer
 from tdxviz.core.guest.table import Build, Op, operand_size
 from tdxviz.core.hw.cpu import RAX, RBP, RDX, RSP
 from tdxviz.core.units import U64
@@ -31,7 +31,7 @@ def movsx(ins: Instruction) -> Op:
 
 def lea(ins: Instruction) -> Op:
     size = operand_size(ins)
-    at, put, keep = address(ins), writer(ins, 0, size), mask(size)
+    at, put, keep = effective(ins), writer(ins, 0, size), mask(size)
     return lambda x: put(x, at(x) & keep)
 
 
@@ -189,6 +189,7 @@ CONDITIONS = ("O", "NO", "B", "AE", "E", "NE", "BE", "A", "S", "NS", "P", "NP", 
 
 TABLE: dict[str, Callable[[Instruction], Op]] = {
     "MOV": mov,
+    "MOVNTI": mov,
     "MOVZX": movzx,
     "MOVSX": movsx,
     "MOVSXD": movsx,

@@ -7,7 +7,7 @@ from tdxviz.core.faults import GuestFault, Intercept
 from tdxviz.core.guest import control_registers
 from tdxviz.core.guest.context import Context
 from tdxviz.core.guest.decoder import Instruction, OpKind, Register, name, register_place
-from tdxviz.core.guest.operands import address, read_register, reader, write_register
+from tdxviz.core.guest.operands import read_register, reader, write_register
 from tdxviz.core.guest.table import Build, Op, operand_size
 from tdxviz.core.hw.cpu import RDX
 
@@ -104,45 +104,6 @@ def lmsw(ins: Instruction) -> Op:
     return run
 
 
-def _load_table(base: str, limit: str) -> Build:
-    def build(ins: Instruction) -> Op:
-        at = address(ins)
-
-        def run(x: Context) -> None:
-            _privileged(x)
-            width = 8 if x.cpu.bits == 64 else 4
-            raw = x.load(at(x), 2 + width)
-            setattr(x.cpu, limit, raw & 0xFFFF)
-            setattr(x.cpu, base, raw >> 16)
-
-        return run
-
-    return build
-
-
-def invlpg(ins: Instruction) -> Op:
-    at = address(ins)
-
-    def run(x: Context) -> None:
-        _privileged(x)
-        x.flush_translations(at(x), "INVLPG")
-
-    return run
-
-
-def mov_segment(ins: Instruction) -> Op:
-    """Loading DS, ES, SS, FS, GS: flat segments, so only SS is remembered."""
-    get = reader(ins, 1, 2)
-    stack = ins.op0_register == Register.SS
-
-    def run(x: Context) -> None:
-        value = get(x)
-        if stack:
-            x.cpu.ss = value
-
-    return run
-
-
 VMX = (
     "VMCLEAR", "VMLAUNCH", "VMPTRLD", "VMPTRST", "VMREAD", "VMRESUME", "VMWRITE", "VMXOFF", "VMXON",
     "INVEPT", "INVVPID", "VMFUNC",
@@ -171,8 +132,5 @@ TABLE: dict[str, Build] = {
     **dict.fromkeys(INTERCEPTED, intercept),
     **dict.fromkeys(PORT_ACCESSES, port_access),
     "UD2": undefined,
-    "LGDT": _load_table("gdt_base", "gdt_limit"),
-    "LIDT": _load_table("idt_base", "idt_limit"),
-    "INVLPG": invlpg,
     "LMSW": lmsw,
 }

@@ -130,11 +130,9 @@ def enter_code(x: Context, target: Segment, cpl: int) -> None:
     """Make CS ``target`` at privilege ``cpl``: decoding mode and privilege follow."""
     cpu = x.cpu
     cpu.segments[CS] = target._replace(selector=target.selector & ~3 | cpl)
-    bits, cpu.cpl = 64 if cpu.long_mode and target.long else 32, cpl
+    cpu.bits, cpu.cpl = 64 if cpu.long_mode and target.long else 32, cpl
     cpu.refresh_cet()
-    if bits != cpu.bits:
-        cpu.bits = bits
-        x.known.clear()  # the same bytes may mean something else now
+    x.new_mode()
 
 
 def drop_for_user(x: Context) -> None:

@@ -23,11 +23,20 @@ INT3 = 0xCC
 
 
 def load(x: Context, gla: int) -> int:
-    return int.from_bytes(path.shadow_load(x.p, x.lp, x.ctx, gla, 8), "little")
+    before = x.moves()
+    data = path.shadow_load(x.p, x.lp, x.ctx, gla, 8)
+    x.notice(before)
+    return int.from_bytes(data, "little")
 
 
 def store(x: Context, gla: int, value: int) -> None:
-    path.shadow_store(x.p, x.lp, x.ctx, gla, value.to_bytes(8, "little"))
+    store_part(x, gla, value, 8)
+
+
+def store_part(x: Context, gla: int, value: int, size: int) -> None:
+    before = x.moves()
+    path.shadow_store(x.p, x.lp, x.ctx, gla, value.to_bytes(size, "little"))
+    x.notice(before)
 
 
 def push(x: Context, value: int) -> None:

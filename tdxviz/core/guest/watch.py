@@ -13,7 +13,7 @@ def run(x: Context, steps: int, until: int | None) -> int:
     """Like ``fast.run``, and tells everything."""
     assert x.seen is not None
     cpu, p, lines, vpid = x.cpu, x.p, x.lines, x.ctx.vpid
-    entries, code, news = x.tlb.by_page, x.seen.code[cpu.bits], p.news
+    entries, code, news = x.tlb.by_page, x.seen.code_in(cpu), p.news
     rip, x.ran = cpu.rip, 0
     found: Fetched | None = None
     try:
@@ -40,7 +40,7 @@ def run(x: Context, steps: int, until: int | None) -> int:
             else:
                 news.append(found.retired)
             if x.stale:
-                code, x.stale = x.seen.code[cpu.bits], False
+                code, x.stale = x.seen.code_in(cpu), False
             if rip == until:
                 break
     except Boundary:

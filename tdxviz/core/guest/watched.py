@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tdxviz.core import events as e
 from tdxviz.core.hw import path
 from tdxviz.core.hw.cache import CacheLine
+from tdxviz.core.hw.cpu import USER, CpuState
 from tdxviz.core.hw.platform import LogicalProcessor
 from tdxviz.core.hw.tlb import TlbEntry
 from tdxviz.core.units import LINE, PAGE, Gla, with_keyid
@@ -25,6 +26,8 @@ class Place(NamedTuple):
     """An access within one line that hit: what must still hold, and what to tell then."""
 
     entry: TlbEntry
+    user: bool
+    """Whether it was at CPL 3, to which other rights belong."""
     tag: int
     before: tuple[e.Event, ...]
     gpa: int
@@ -64,8 +67,11 @@ class Seen:
         self.stores: dict[tuple[Gla, int], Place] = {}
         self.told: dict[tuple[Gla, int], tuple[bytes, bytes, tuple[e.Event, ...]]] = {}
         """A load's line, data and events, while the line stays what it is."""
-        self.code: dict[int, dict[Gla, Fetched]] = {16: {}, 32: {}, 64: {}}
-        """Decoding mode -> RIP -> instruction."""
+        self.code: dict[tuple[int, bool], dict[Gla, Fetched]] = {}
+        """Decoding mode and whether at CPL 3 -> RIP -> instruction."""
+
+    def code_in(self, cpu: CpuState) -> dict[Gla, Fetched]:
+        return self.code.setdefault((cpu.bits, cpu.cpl == USER), {})
 
 
 def seen_on(lp: LogicalProcessor) -> Seen:
@@ -77,7 +83,11 @@ def seen_on(lp: LogicalProcessor) -> Seen:
 def load(x: "Context", seen: Seen, gla: Gla, size: int) -> bytes:
     key = gla, size
     place = seen.loads.get(key)
-    if place is not None and x.tlb.lookup(x.ctx.vpid, gla) is place.entry:
+    if (
+        place is not None
+        and x.tlb.lookup(x.ctx.vpid, gla) is place.entry
+        and place.user is (x.cpu.cpl == USER)
+    ):
         line = x.lines.get(place.tag)
         if line is not None:
             told = seen.told.get(key)
@@ -105,12 +115,16 @@ def _loaded(
 def store(x: "Context", seen: Seen, gla: Gla, data: bytes) -> None:
     size = len(data)
     place = seen.stores.get((gla, size))
-    if place is not None and x.tlb.lookup(x.ctx.vpid, gla) is place.entry:
+    if (
+        place is not None
+        and x.tlb.lookup(x.ctx.vpid, gla) is place.entry
+        and place.user is (x.cpu.cpl == USER)
+    ):
         line = x.lines.get(place.tag)
         if line is not None:
             p, start, old = x.p, gla % LINE, line.data
             p.note_all(place.before)
-            x.lines[place.tag] = CacheLine(old[:start] + data + old[start + size :], True)
+            x.lines[place.tag] = CacheLine(old[:start] + data + old[start + size :], True, x.package)
             p.note(
                 e.MemoryStored(
                     lp=x.lp.id, actor=x.ctx.actor, gla=gla, gpa=place.gpa, hpa=place.hpa,
@@ -134,7 +148,7 @@ def _learn(
     offset = gla % PAGE
     tag = with_keyid(entry.hpa + offset & -LINE, entry.keyid)
     places[gla, size] = Place(
-        entry, tag, hits(x, entry, kind, gla, size), entry.gpa + offset, entry.hpa + offset
+        entry, x.cpu.cpl == USER, tag, hits(x, entry, kind, gla, size), entry.gpa + offset, entry.hpa + offset
     )
 
 

@@ -62,6 +62,7 @@ class Cache:
     def fill_page(self, hpa: Hpa, keyid: Hkid, data: bytes, found: list[bytes]) -> Evicted | None:
         """Go on reading a page of which ``found`` holds the first lines: what is present as it is,
         the rest filled from ``data``. Stops early when a dirty line had to go, and returns it."""
+        self.changes += 1
         lines, sets = self.lines, self._sets
         first = with_keyid(hpa, keyid)
         for offset in range(len(found) * LINE, PAGE, LINE):
@@ -99,6 +100,11 @@ class Cache:
                     self.lines[tag] = CacheLine(line.data, False, line.package)
         return found
 
+    def cleaned(self, hpa: Hpa, keyid: Hkid) -> None:
+        """The line was written to memory and stays."""
+        tag = with_keyid(hpa, keyid)
+        self.lines[tag] = CacheLine(self.lines[tag].data, False, self.package)
+
     def drop(self, hpa: Hpa, keyid: Hkid) -> CacheLine | None:
         """Forget a line without write-back; returns it."""
         tag, number = with_keyid(hpa, keyid), hpa // LINE % SETS
@@ -110,6 +116,7 @@ class Cache:
 
     def drop_page(self, hpa: Hpa, keyid: Hkid) -> None:
         """Forget all lines of a 4 KiB page without write-back."""
+        self.changes += 1
         first, pop, sets = with_keyid(hpa, keyid), self.lines.pop, self._sets
         for tag in range(first, first + PAGE, LINE):
             if pop(tag, None) is not None:

@@ -16,6 +16,8 @@ from tdxviz.core.units import LINE, PAGE, U64, Gla, Gpa, Hkid, Hpa
 
 WRITE_PROTECT = 1 << 16
 EFER_NXE = 1 << 11
+USER = 3
+PERMS = tuple("".join(c if n >> k & 1 else "-" for k, c in enumerate("rwx")) for n in range(8))
 BIT = {"load": "r", "store": "w", "fetch": "x"}
 
 
@@ -42,6 +44,11 @@ class Translation:
     """CR4 bits that this guest may not set."""
 
 
+def rights(entry: TlbEntry, cpl: int) -> str:
+    """What an entry allows at a privilege level, like ``rw-``."""
+    return entry.user if cpl == USER else entry.perms
+
+
 def load(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, size: int) -> bytes:
     """``size`` bytes (1 to 64) as the guest reads them.
 
@@ -59,7 +66,7 @@ def fetch(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, size: i
 def _access(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, size: int, kind: str) -> bytes:
     if gla % LINE + size <= LINE and not p.trace:  # the fast tier: one line, nobody watches
         entry = lp.tlb.lookup(ctx.vpid, gla)
-        if entry is not None and BIT[kind] in entry.perms:
+        if entry is not None and BIT[kind] in rights(entry, ctx.cpu.cpl):
             at = entry.hpa + (gla & 0xFFF)
             start = at % LINE
             return cached_line(p, at - start, entry.keyid)[start : start + size]
@@ -129,7 +136,7 @@ def _translate(
 ) -> tuple[TlbEntry, Gla]:
     """TLB first; on a miss walk the guest's tables and the second level, and fill the TLB."""
     entry = lp.tlb.lookup(ctx.vpid, gla)
-    if entry is not None and BIT[kind] in entry.perms:
+    if entry is not None and BIT[kind] in rights(entry, ctx.cpu.cpl):
         if p.trace:
             p.note(
                 e.TlbHit(
@@ -163,9 +170,9 @@ An assumption: code must lie in private memory, but the exact fault could not be
 
 def _walk(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, kind: str) -> TlbEntry:
     cpu = ctx.cpu
-    gpa, granted = gla, 7
+    gpa, kernel, user = gla, 7, 7
     if cpu.paging:
-        gpa, granted = walk.guest_tables(
+        gpa, kernel, user = walk.guest_tables(
             cpu.cr3, gla, kind, user=cpu.cpl == 3, write_protect=bool(cpu.cr0 & WRITE_PROTECT),
             no_execute=bool(cpu.efer & EFER_NXE),
             read=lambda at: _guest_entry(p, lp, ctx, at),
@@ -173,13 +180,12 @@ def _walk(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, kind: s
     if kind == "fetch" and ctx.walk_sept and gpa >> ctx.gpaw_shared_bit & 1:
         raise GuestFault(walk.PF, FETCH_FROM_SHARED | (4 if cpu.cpl == 3 else 0), gla)
     mapping = second_level(p, lp.id, ctx, gpa, kind)
-    allowed = granted & mapping.perms
     if not mapping.perms & {"load": 1, "store": 2, "fetch": 4}[kind]:
         raise EptViolation(gpa, kind, state="NO PERMISSION", level=0)
-    perms = "".join(c if allowed >> n & 1 else "-" for n, c in enumerate("rwx"))
+    perms, theirs = PERMS[kernel & mapping.perms], PERMS[user & mapping.perms]
     return TlbEntry(
         ctx.vpid, gla & -PAGE & U64, gpa & -PAGE, mapping.hpa & -PAGE, mapping.keyid, perms,
-        mapping.shared, ctx.epoch,
+        mapping.shared, ctx.epoch, theirs,
     )  # fmt: skip
 
 
@@ -289,6 +295,25 @@ def write_back_block(p: Platform, package: int, block: int) -> None:
     for hpa, keyid, line in p.cache.clean(package, block):
         p.note(e.LineCleaned(hpa=hpa, keyid=keyid, package=package, reason="WBNOINVD"))
         p.memctl.write_line(hpa, keyid, line.data)
+
+
+def flush_line(
+    p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, reason: str, *, drop: bool
+) -> None:
+    """A guest's CLFLUSH, or CLWB (not ``drop``), of the line that it sees there.
+
+    Raises:
+        GuestFault, EptViolation: as for a load.
+    """
+    entry, _ = _translate(p, lp, ctx, gla, "load")
+    hpa = entry.hpa + gla % PAGE & -LINE
+    if drop:
+        evict(p, hpa, entry.keyid, reason)
+        return
+    line = p.cache.lookup(hpa, entry.keyid)
+    if line is not None and line.dirty:
+        p.memctl.write_line(hpa, entry.keyid, line.data)
+        p.cache.cleaned(hpa, entry.keyid)
 
 
 def read_physical(p: Platform, hpa: Hpa, keyid: Hkid, size: int) -> bytes:

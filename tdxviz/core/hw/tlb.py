@@ -20,6 +20,8 @@ class TlbEntry(NamedTuple):
     perms: str
     shared: bool
     epoch: int
+    user: str = "---"
+    """What code at CPL 3 may do."""
 
 
 class Tlb:

@@ -90,34 +90,34 @@ def host_ept(
 def guest_tables(
     cr3: int, gla: Gla, access: str, *, user: bool, write_protect: bool, no_execute: bool,
     read: Callable[[Gpa], int],
-) -> tuple[Gpa, int]:  # fmt: skip
-    """Walk the guest's own tables. Returns the GPA and R=1, W=2, X=4 as the guest granted them.
+) -> tuple[Gpa, int, int]:  # fmt: skip
+    """Walk the guest's own tables. Returns the GPA and R=1, W=2, X=4 as the guest granted them, to its
+    kernel and to CPL 3.
 
     Raises:
         GuestFault: #PF with its error code and CR2; #GP for a non-canonical address.
     """
     if not is_canonical(gla):
         raise GuestFault(13, 0)
-    table, granted, ours = cr3 & FRAME, WRITABLE | USER, RWX
+    table, granted, kernel = cr3 & FRAME, WRITABLE | USER, RWX
     for level in (3, 2, 1, 0):
         entry = read(table + index(gla, level) * 8)
         if not entry & PRESENT:
             raise _page_fault(gla, access, user, present=False)
         granted &= entry
         if entry & NO_EXECUTE and no_execute:
-            ours &= ~4
+            kernel &= ~4
         if level == 0 or (level < 3 and entry & LARGE):
             break
         table = entry & FRAME
-    if not granted & WRITABLE and (user or write_protect):
-        ours &= ~2
-    if user and not granted & USER:
-        ours = 0
+    theirs = 0 if not granted & USER else kernel if granted & WRITABLE else kernel & ~2
+    if not granted & WRITABLE and write_protect:
+        kernel &= ~2
     wanted = {"load": 1, "store": 2, "fetch": 4}[access]
-    if not ours & wanted:
+    if not (theirs if user else kernel) & wanted:
         raise _page_fault(gla, access, user, present=True)
     low = (1 << 12 + 9 * level) - 1
-    return (entry & FRAME & ~low) + (gla & low), ours
+    return (entry & FRAME & ~low) + (gla & low), kernel, theirs
 
 
 def shadow_stack_page(cr3: int, gla: Gla, access: str, *, user: bool, read: Callable[[Gpa], int]) -> Gpa:

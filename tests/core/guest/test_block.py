@@ -7,8 +7,8 @@ import pytest
 from tdxviz.core import events as e
 from tdxviz.core.faults import Architectural
 from tdxviz.core.guest import block
+from tests.core.guest.forms import FAMILIES
 from tests.core.guest.kit import CODE, DATA, STACK, Guest
-from tests.core.guest.test_oracle import FAMILIES
 
 FORMS = [form.code for family in FAMILIES for form in family(random.Random("block")) if not form.divides]
 OTHERS = [bytes.fromhex(code) for code in (

@@ -132,7 +132,8 @@ def test_host_ept_large_pages_and_notes():
 
 def guest(memory, gla=GPA, access="load", **how):
     how = {"user": False, "write_protect": True, "no_execute": True, **how}
-    return walk.guest_tables(ROOT, gla, access, read=memory.read, **how)
+    gpa, kernel, user = walk.guest_tables(ROOT, gla, access, read=memory.read, **how)
+    return gpa, user if how["user"] else kernel
 
 
 def guest_table(page):
