@@ -213,7 +213,8 @@ class Control:
 
     def _state(self) -> None:
         player, session = self.bridge.player, self.bridge.session
-        title = player.lesson.front.title if player else "Sandbox" if self.window.page == "work" else ""
+        title = player.lesson.front.title if player else "Sandbox"
+        title = title if self.window.page == "work" else ""
         comparing = session.compare_world is not None
         self.window.bar.show_state(session.world, title, running=self.runner.running, comparing=comparing)
 

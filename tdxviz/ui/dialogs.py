@@ -121,5 +121,8 @@ class GoToDialog(QDialog):
         problem = self._go(self.line.text())
         if problem:
             self.problem.setText(problem)
+            layout = self.layout()
+            needed = layout.totalHeightForWidth(self.width()) if layout is not None else 0
+            self.resize(self.width(), max(self.height(), needed))  # all of the reason can be read
         else:
             self.accept()

@@ -44,6 +44,7 @@ class MainWindow(QMainWindow):
         self.resize(1280, 720)
         self._dress_application()  # before there are widgets that would be polished twice
         self.bar = TopBar(self.theme, _Late(self.actions_))
+        self.bar.set_usable(False)  # the start page comes first
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.bar)
         self.start = StartPage(self.theme, _Late(self.actions_))
         self.workspace: Workspace

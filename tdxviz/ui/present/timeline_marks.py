@@ -44,14 +44,15 @@ def flags(entries: Sequence[Any]) -> tuple[Flag, ...]:
     return tuple(found)
 
 
-def opened(total: int, room: float) -> float:
-    """How many events the window shows as long as nobody zoomed: as many as can have letters."""
-    return float(min(max(total, 1), max(round(room / WIDE), LEAST_SPAN)))
+def opened(room: float) -> float:
+    """How many events the window has room for as long as nobody zoomed: as many as can have letters,
+    though there may be fewer yet."""
+    return float(max(round(room / WIDE), LEAST_SPAN))
 
 
 def followed(low: float, high: float, index: int, total: int) -> tuple[float, float]:
     """The window moved, and not resized, so that the present moment stands well inside it."""
-    span = min(high - low, float(max(total, 1)))
+    span = high - low
     margin = span * EDGE
     if index < low + margin or index > high - margin or high > total:
         low = index - span * (1 - EDGE * 2) if index > high - margin else index - span * EDGE * 2

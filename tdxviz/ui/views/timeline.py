@@ -87,7 +87,7 @@ class TimelinePanel(Panel):
         if self.moment is None or self._stroke is not None:
             return
         if not self._zoomed:
-            span = marks.opened(self.moment.total, self._area().width() / self.theme.px(1))
+            span = marks.opened(self._area().width() / self.theme.px(1))
             if span != self._high - self._low:
                 self._low = self.moment.index - span / 2
                 self._high = self._low + span
@@ -96,7 +96,8 @@ class TimelinePanel(Panel):
     def _strip(self) -> paint.Track:
         u = self.theme.px(1)
         rect = QRectF(NAMES * u, HEAD * u, max(self.width() - (NAMES + 12) * u, 10), STRIP * u)
-        return paint.Track(rect, 0.0, float(max(self.moment.total, 1) if self.moment else 1))
+        total = self.moment.total if self.moment else 0
+        return paint.Track(rect, 0.0, float(max(total, marks.opened(rect.width() / u))))
 
     def _area(self) -> QRectF:
         u = self.theme.px(1)
@@ -270,7 +271,7 @@ class TimelinePanel(Panel):
         stars = [mark.name for mark in self.bridge.session.bookmarks]
         return (
             f"Timeline: event {self.moment.index} of {self.moment.total}, "
-            f"shown are {int(self._low) + 1} to {int(self._high)}. "
+            f"shown are {int(self._low) + 1} to {min(int(self._high), self.moment.total)}. "
             f"Actions so far: {'; '.join(names) if names else 'none'}. "
             f"Bookmarks: {', '.join(stars) if stars else 'none'}. "
             f"{len(self.bridge.session.branches)} branch(es)."
