@@ -571,6 +571,12 @@ class VmStateWritten(Event, frozen=True, kw_only=True, tag=True):
     value: int
 
 
+class VmxOperationEntered(Event, frozen=True, kw_only=True, tag=True):
+    """Legacy world: VMXON of a guest succeeded; its hypervisor lets it make VMs of its own."""
+
+    actor: str
+
+
 class TimePassed(Event, frozen=True, kw_only=True, tag=True):
     """The host waited. ``ran``: guests that executed instructions meanwhile."""
 

@@ -12,12 +12,12 @@ from typing import Literal
 import msgspec
 
 from tdxviz.core import events as e
-from tdxviz.core import evidence_cpu, evidence_side
+from tdxviz.core import evidence_cpu, evidence_flow, evidence_side
 from tdxviz.core.arch.status import name_of
 from tdxviz.core.hw.cpu import RSP
 from tdxviz.core.units import LINE, World
 
-Position = Literal["software", "device", "physical"]
+Position = Literal["software", "device", "physical", "inside"]
 """Where the attacker stands."""
 
 EXIT_INFORMATION = (0, 1, 2, 8, 9)
@@ -52,6 +52,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """The guest's general registers when they are the target."""
     choices: tuple[Choice, ...] = ()
     """Places of which the guest uses one, by a secret; empty when no access pattern is the target."""
+    saved: tuple[int, ...] = ()
+    """RIP and general registers of the guest before the host meddled with it."""
+    resumed: tuple[int, ...] = ()
+    """The same when the guest was entered again."""
     no_target: str = ""
     """Why the attack has no object in this world; empty if it has one."""
 
@@ -79,6 +83,15 @@ class Evidence:
     alarmed: bool = False
     loaded: dict[int, int] = field(default_factory=dict)
     """Target offset -> byte the guest loaded there after the tampering."""
+    resumed_words: str = ""
+    control_flow: str = "kept"
+    """``lost`` when the guest went where an input told it to go."""
+    granted: bool = False
+    """The guest got a power that a TD never has."""
+    calls: list[int] = field(default_factory=list)
+    """Addresses to which the guest's calls should return."""
+    before: tuple[int, int, bytes] | None = None
+    """The guest's last instruction: address, where it would fall through to, its bytes."""
     rejected: str = ""
     """Why a relying party turned the TD down."""
     turned_away: bool = False
@@ -261,6 +274,7 @@ class Evidence:
     @weigh.register
     def _(self, event: e.LeafReturned) -> None:
         if event.side == "host" and event.status >> 61:
+            self.refused = self.refused or event.status >> 63 == 1
             self.signal("host", "status", name_of(event.status))
 
     @weigh.register
@@ -280,7 +294,9 @@ class Evidence:
             self.weigh(event)
             evidence_cpu.weigh(event, self)
             evidence_side.weigh(event, self)
+            evidence_flow.weigh(event, self)
         evidence_side.conclude(self)
+        evidence_flow.conclude(self)
         self.conclude()
         self.causes = sorted(set(self.causes))
 

@@ -13,6 +13,7 @@ from tdxviz.core.events import (
     VmEntered,
     VmExited,
     VmStateWritten,
+    VmxOperationEntered,
 )
 from tdxviz.core.faults import Architectural, EptViolation, GuestFault, Intercept, MachineCheck
 from tdxviz.core.hw import path
@@ -25,6 +26,10 @@ from tdxviz.core.world import State, Vm
 RWX = 7
 FRAME = 0x000F_FFFF_FFFF_F000
 UD = 6
+VMXE = 1 << 13
+"""CR4 bit."""
+VMSUCCEED_CLEARS = 0x8D5
+"""CF, PF, AF, ZF, SF, OF."""
 
 CPUID: dict[int, tuple[int, int, int, int]] = {
     0x0: (0x16, 0x756E6547, 0x6C65746E, 0x49656E69),
@@ -177,6 +182,8 @@ def settle(state: State, lp: LogicalProcessor, outcome: Architectural) -> GuestF
             vm_exit(state, lp, 0, "machine check")
         case Intercept() if outcome.name == "CPUID":
             _cpuid(state, lp, outcome.length)
+        case Intercept() if outcome.name == "VMXON" and lp.cpu.cr4 & VMXE:
+            _vmxon(state, lp, outcome.length)
         case Intercept() if outcome.name in EXIT_REASONS:
             lp.cpu.rip += outcome.length
             reason, asked = EXIT_REASONS[outcome.name], outcome.qualification
@@ -184,6 +191,14 @@ def settle(state: State, lp: LogicalProcessor, outcome: Architectural) -> GuestF
         case _:
             return GuestFault(UD)
     return None
+
+
+def _vmxon(state: State, lp: LogicalProcessor, length: int) -> None:
+    """This hypervisor offers nested virtualisation: it emulates VMXON and goes on with its guest. What
+    the guest would do with VMX afterwards is not modelled."""
+    lp.cpu.rflags &= ~VMSUCCEED_CLEARS
+    lp.cpu.rip += length
+    state.platform.note(VmxOperationEntered(lp=lp.id, actor=state.vms[lp.vm].actor))
 
 
 def _cpuid(state: State, lp: LogicalProcessor, length: int) -> None:

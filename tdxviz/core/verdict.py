@@ -94,7 +94,7 @@ def judge(case: Case, events: Sequence[Event]) -> Verdict:
         shape=shape,
         sentence=_sentence(case, found, outcome),
         confidentiality="lost" if found.leaked else "kept",
-        integrity=found.integrity,
+        integrity="lost" if found.control_flow == "lost" else found.integrity,
         availability=found.availability,
         freshness=found.freshness,
         signals=tuple(Signal(*row) for row in found.signals),
@@ -113,6 +113,8 @@ def _outcome(case: Case, found: ev.Evidence) -> OutcomeClass:
             ("integrity", found.integrity == "lost"),
             ("freshness", found.freshness == "lost"),
             ("access pattern", found.pattern_lost),
+            ("control flow", found.control_flow == "lost"),
+            ("nesting", found.granted),
         )
         if gone
     ]
@@ -140,6 +142,10 @@ def _sentence(case: Case, found: ev.Evidence, outcome: OutcomeClass) -> str:
         return f"The attacker now holds {found.leak_words}."
     if found.integrity == "lost" or found.freshness == "lost":
         return f"The guest used {found.victim_words} and nobody was told."
+    if found.control_flow == "lost":
+        return "The guest runs what a stranger's packet told it to run; every store and fetch was its own."
+    if found.granted:
+        return "The hypervisor lets its guest be a hypervisor: a feature, and the host sees all of it."
     if found.turned_away:
         return (
             "TDX does not come up on a machine that is set up like this: no TD starts, and none is at risk."

@@ -188,3 +188,12 @@ def test_a_page_can_be_taken_away_and_given_back():
     machine.do(c.VmMap(gpa=GPA, hpa=RAM, tables=TABLES))
     machine.do(c.VmEnter())
     assert any(isinstance(n, e.InstructionRetired) for n in run(machine))
+
+
+def test_a_hypervisor_that_offers_vmx_wants_it_switched_on_first():
+    machine = vm(bytes.fromhex("f30fc73500000000") + b"\x90" * 16)  # VMXON
+    assert [n.vector for n in run(machine) if isinstance(n, e.ExceptionDelivered)][:1] == [6]
+    machine = vm(bytes.fromhex("f30fc73500000000") + b"\x90" * 16)
+    machine.vms[0].cpu.cr4 |= 1 << 13
+    (entered,) = [n for n in run(machine) if isinstance(n, e.VmxOperationEntered)]
+    assert entered.actor == "vm-a" and machine.platform.lps[0].cpu.rip == GPA + 8

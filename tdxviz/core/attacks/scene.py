@@ -7,11 +7,12 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from tdxviz.core.commands import Command, EvictLine
+from tdxviz.core.commands import Command, EvictLine, Reboot
 from tdxviz.core.events import Event
 from tdxviz.core.evidence import Case, Choice, Position
 from tdxviz.core.faults import TdxvizError
-from tdxviz.core.host import layout
+from tdxviz.core.guest import gallery
+from tdxviz.core.host import guest_run, guests, layout
 from tdxviz.core.host.run import resume
 from tdxviz.core.machine import Machine
 from tdxviz.core.observe import guest_actor, guest_keyid, observe
@@ -36,6 +37,8 @@ class Scene:
     secrets: tuple[bytes, ...] = ()
     registers: tuple[int, ...] = ()
     choices: tuple[Choice, ...] = ()
+    saved: tuple[int, ...] = ()
+    resumed: tuple[int, ...] = ()
     no_target: str = ""
     lp: int = field(default=0)
 
@@ -98,6 +101,20 @@ class Scene:
     def target_registers(self) -> None:
         self.registers = vcpu(self.machine).gprs
 
+    def state(self) -> tuple[int, ...]:
+        """RIP and general registers of the guest, wherever they are kept now."""
+        now = vcpu(self.machine)
+        return (now.rip, *now.gprs)
+
+    def replace_guest(self, name: str) -> Play:
+        """The machine is started anew with a guest of the gallery, which stands at its first instruction."""
+        image = gallery.guest(name).image()
+        pages = guests.plan(image)
+        yield Reboot()
+        yield from guest_run.start(self.machine, pages)
+        self.machine.books = guests.books(image, pages)
+        yield from resume(self.machine, lp=self.lp, until=image.entry, steps=50_000, trace=False)
+
     def _guest_bytes(self, hpa: Hpa, size: int) -> bytes:
         return observe(self.machine, self.guest, hpa, size).data or b""
 
@@ -129,5 +146,7 @@ class Attack:
             secrets=scene.secrets,
             registers=scene.registers,
             choices=scene.choices,
+            saved=scene.saved,
+            resumed=scene.resumed,
             no_target=scene.no_target,
         )

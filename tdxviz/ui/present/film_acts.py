@@ -220,3 +220,10 @@ def _(event: e.HostClocked, cutter: Cutter) -> bool:
     cutter.begin("host", "host", f"Host software reads the clock of core {max(event.lp, 0)}")
     cutter.still("deliver", "clock", f"Time-stamp counter {event.tsc}.", host_core(event.lp))
     return True
+
+
+@_take.register
+def _(event: e.VmxOperationEntered, cutter: Cutter) -> bool:
+    cutter.begin("border", event.actor, "VMXON works in this VM")
+    cutter.still("act", "VMXON", "The hypervisor lets its guest be a hypervisor.", "core0")
+    return True

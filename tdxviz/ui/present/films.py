@@ -17,7 +17,8 @@ ENDS = (
     e.HostRegistersRead, e.DmaMapped, e.DmaLoaded, e.DmaStored, e.IommuFaulted, e.BusCaptured,
     e.BusInjected, e.BitFlipped, e.DimmDumped, e.CommandRefused, e.MachineCheckRaised,
     e.LeafReturned, e.SeamcallFailed, e.TdEntered, e.VmEntered, e.VmExited, e.VmConfigured,
-    e.VmStateWritten, e.TimePassed, e.HostTimed, e.HostCounted, e.HostClocked, e.ReportChecked, e.MachineRebooted,
+    e.VmStateWritten, e.TimePassed, e.HostTimed, e.HostCounted, e.HostClocked, e.ReportChecked, e.VmxOperationEntered,
+    e.MachineRebooted,
     e.ExceptionDelivered, e.VeInjected, e.CpuidAnswered, e.InterruptArrived,
     e.InstructionNotModelled, e.InstructionRetired,
 )  # fmt: skip

@@ -55,7 +55,7 @@ def test_titles_and_positions_are_the_catalogues(reference, attack_id: str) -> N
     row = the_row(reference, attack_id)
     position = {
         "host-software": "software", "malicious-firmware": "software",
-        "dma-device": "device", "physical-interposer": "physical",
+        "dma-device": "device", "physical-interposer": "physical", "inside-td": "inside",
     }  # fmt: skip
 
     assert attack(attack_id).position == position[row["actor"]]

@@ -55,7 +55,9 @@ def test_it_runs_to_its_end(name, world):
         return
     outcome = ran(name, world)
     assert (outcome.reason, outcome.exit_code) == ("exit", 66 if name == "parser" else 0), outcome
-    if name in CONSOLE:
+    if (name, world) == ("vmx", "legacy"):
+        assert outcome.console == b"VMXON worked\n"  # our hypervisor offers it
+    elif name in CONSOLE:
         assert outcome.console.decode() == CONSOLE[name]
     else:
         assert name in ("quicksort", "picture", "cpuid", "msr", "memory")

@@ -1,0 +1,40 @@
+"""The host asks the module to change the RIP of a vCPU that is out, then enters it."""
+
+from tdxviz.core.arch import metadata
+from tdxviz.core.arch.leaves import BY_NAME
+from tdxviz.core.attacks.scene import Attack, Play, Scene
+from tdxviz.core.commands import RaiseInterrupt, RunGuest, Seamcall, VmWrite
+from tdxviz.core.host import layout
+from tdxviz.core.host.run import enter
+from tdxviz.core.units import U64
+
+
+def play(scene: Scene) -> Play:
+    wanted = scene.label("spent")
+    yield from scene.run_until("password_read")
+    yield RaiseInterrupt(lp=scene.lp, vector=0x20)
+    yield RunGuest(lp=scene.lp, steps=1)
+    scene.saved = scene.state()
+    if scene.legacy:
+        yield VmWrite(register="RIP", value=wanted)
+    else:
+        field = metadata.named("Guest RIP").element_id(0)
+        leaf = BY_NAME["TDH.VP.WR"].number
+        yield Seamcall(rax=leaf, lp=scene.lp, rcx=layout.TDVPR, rdx=field, r8=wanted, r9=U64)
+    yield from enter(scene.machine, scene.lp)
+    scene.resumed = scene.state()
+    yield RunGuest(lp=scene.lp, steps=1)
+
+
+ATTACK = Attack(
+    id="vp-write-guest-rip",
+    title="Resume the guest somewhere else",
+    who="Host software",
+    what="writes another RIP into the vCPU before it enters it",
+    where="the saved state of the vCPU, through TDH.VP.WR",
+    question="The host decides when a vCPU runs. Does it decide where?",
+    position="software",
+    property="execution-integrity",
+    source="attack catalogue 10; tdx-architecture 13",
+    play=play,
+)

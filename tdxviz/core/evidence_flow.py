@@ -1,0 +1,93 @@
+"""Where the guest goes, and with what: control flow, exceptions that stop it, state after a resumption.
+
+The fourth part of ``evidence``. Calls and returns are matched from the guest's own instructions.
+"""
+
+from functools import singledispatch
+from typing import Any, Protocol
+
+from tdxviz.core import events as e
+
+CALL_NEAR, CALL_INDIRECT, RETURNS = 0xE8, 0xFF, (0xC3, 0xC2)
+EXCEPTIONS = {6: "#UD", 21: "#CP"}
+"""Vectors that are an answer to what somebody tried inside the guest."""
+MOST_CALLS = 4096
+
+
+class Findings(Protocol):
+    """What these rules read and write of ``evidence.Evidence``, which calls them."""
+
+    case: Any
+    """``evidence.Case``."""
+    signals: list[tuple[str, str, str]]
+    causes: list[int]
+    alarmed: bool
+    integrity: str
+    control_flow: str
+    granted: bool
+    decided_by: str
+    calls: list[int]
+    before: tuple[int, int, bytes] | None
+
+    @property
+    def at(self) -> int: ...
+    def signal(self, observer: str, kind: str, name: str) -> None: ...
+
+
+@singledispatch
+def weigh(event: e.Event, found: Findings) -> None:
+    """Take one event into account; most say nothing about where the guest goes."""
+
+
+@weigh.register
+def _(event: e.InstructionRetired, found: Findings) -> None:
+    """A RET that leads elsewhere than behind its CALL: somebody else chose the way."""
+    if event.actor != found.case.guest or found.case.position != "inside":
+        return
+    if found.before is not None:
+        _, after, code = found.before
+        if _is_call(code) and event.rip != after and len(found.calls) < MOST_CALLS:
+            found.calls.append(after)
+        elif code[:1] and code[0] in RETURNS and found.calls and event.rip != found.calls.pop():
+            found.control_flow = "lost"
+            found.causes.append(found.at)
+            found.decided_by = found.decided_by or "nothing: a RET follows whatever lies on the stack"
+    found.before = (event.rip, event.rip + len(event.code), event.code)
+
+
+def _is_call(code: bytes) -> bool:
+    bare = code.lstrip(bytes(range(0x40, 0x50)))  # REX prefixes
+    return bare[:1] == bytes([CALL_NEAR]) or bool(
+        bare[:1] == bytes([CALL_INDIRECT]) and bare[1:2] and bare[1] >> 3 & 7 == 2
+    )
+
+
+@weigh.register
+def _(event: e.ExceptionDelivered, found: Findings) -> None:
+    """The guest is told; an exception in between is no return."""
+    if event.actor != found.case.guest or found.case.position != "inside":
+        return
+    found.before = None
+    if event.vector in EXCEPTIONS:
+        found.signal("TD", "exception", EXCEPTIONS[event.vector])
+        found.alarmed = True
+        if EXCEPTIONS[event.vector] == "#CP":
+            found.integrity = "detected"
+            found.decided_by = "the shadow stack remembers where the call came from"
+        else:
+            found.decided_by = found.decided_by or "the TDX module: there is no such instruction in a TD"
+
+
+@weigh.register
+def _(event: e.VmxOperationEntered, found: Findings) -> None:
+    if event.actor == found.case.guest:
+        found.granted = True
+        found.signal("TD", "none", "VMX available")
+
+
+def conclude(found: Findings) -> None:
+    if found.control_flow == "lost" and not found.alarmed:
+        found.signals.append(("nobody", "none", "no signal"))
+    case = found.case
+    if case.saved and case.saved == case.resumed:
+        found.signals.append(("TD", "data", "RIP=R, registers intact"))
