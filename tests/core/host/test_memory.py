@@ -2,12 +2,14 @@
 
 import pytest
 
+from tdxviz.core import running
 from tdxviz.core.commands import RunGuest, Seamcall
 from tdxviz.core.drive import drive
 from tdxviz.core.events import LeafReturned, TdBecameFatal, TdExited
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.host import layout, memory, run
 from tdxviz.core.hw import path
+from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.machine import Machine
 from tdxviz.core.observe import observe
 from tdxviz.core.units import PAGE
@@ -132,3 +134,17 @@ def test_a_stale_translation_lives_until_the_kick_and_not_longer(machine):
 def test_the_legacy_world_says_why_not():
     with pytest.raises(TdxvizError, match="TDX world"):
         drive(Machine("legacy"), memory.remove(Machine("legacy"), 0))
+
+
+def test_the_guest_reaches_every_byte_of_a_large_page(machine):
+    """One Secure EPT leaf of 2 MiB; the TLB keeps pieces of 4 KiB."""
+    page = large_page(machine)
+    lp = machine.platform.lps[0]
+    ctx = running.translation(machine.state, lp)
+    ctx.cpu = CpuState()  # paging off: linear addresses are guest-physical
+    for offset in (0x12_3456, 0x1F_FFF8):
+        path.store(machine.platform, lp, ctx, TD_2M + offset, b"far away"[:8])
+        assert path.load(machine.platform, lp, ctx, TD_2M + offset, 8) == b"far away"
+        assert observe(machine, "guest", page + offset, 8).data == b"far away"
+        entry = lp.tlb.lookup(ctx.vpid, TD_2M + offset)
+        assert (entry.hpa, entry.gpa) == ((page + offset) & -PAGE, (TD_2M + offset) & -PAGE)
