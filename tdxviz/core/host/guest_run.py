@@ -17,7 +17,7 @@ from tdxviz.core.events import (
     TdExited,
     VmExited,
 )
-from tdxviz.core.host import boot, guests, run
+from tdxviz.core.host import boot, guests, run, sharing
 from tdxviz.core.host.vmm import Registers, Vmm, request_of
 from tdxviz.core.hw.cpu import RAX
 from tdxviz.core.machine import Machine
@@ -114,6 +114,7 @@ def _respond(
         request = request_of(event)
         if request is not None:
             answer = vmm.serve(request)
+            yield from sharing.carry_out(machine, vmm)
         elif isinstance(event, VmExited):
             yield from _vm_exit(event, vmm, lp)
         elif demand and isinstance(event, LeafReturned) and _accepts(event):

@@ -7,7 +7,7 @@ Source: tdx-architecture 1.5, 3.6, 8.2.
 
 from tdxviz.core.commands import HostWrite, RaiseInterrupt, RunGuest
 from tdxviz.core.faults import TdxvizError
-from tdxviz.core.host import layout
+from tdxviz.core.host import layout, shared_ept
 from tdxviz.core.host.seam import Recipe, seamcall
 from tdxviz.core.machine import Machine
 from tdxviz.core.tdx.inspect import TdInfo, tds
@@ -36,9 +36,10 @@ def domain(machine: Machine, tdr: Hpa = layout.TDR) -> TdInfo:
 
 def spare(machine: Machine, level: int = 0, *, beside: tuple[Hpa, ...] = ()) -> Hpa:
     """The first page of that size that nobody uses, above what the scenario lays out."""
-    module = module_of(machine)
-    for page in range(layout.SPARE, machine.platform.size, SPANS[level]):
-        if module.is_free(page, level) and page not in beside:
+    module, span = module_of(machine), SPANS[level]
+    taken = {page & -span for page in (*shared_ept.pages(machine), *beside)}
+    for page in range(layout.SPARE, machine.platform.size, span):
+        if page not in taken and module.is_free(page, level):
             return page
     raise TdxvizError(f"no free page of {SPANS[level]:#x} bytes is left")
 

@@ -9,7 +9,7 @@ from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.commands import Command, RunGuest, Seamcall, VmEnter
 from tdxviz.core.events import Event, InstructionRetired, LeafReturned, TdExited, VmExited
 from tdxviz.core.faults import TdxvizError
-from tdxviz.core.host import layout
+from tdxviz.core.host import layout, sharing
 from tdxviz.core.host.seam import Recipe, seamcall
 from tdxviz.core.host.vmm import Registers, Vmm, request_of
 from tdxviz.core.machine import Machine
@@ -54,6 +54,7 @@ def resume(
         if machine.platform.lps[lp].mode != "host":
             return
         answer = yield from respond(events, vmm)
+        yield from sharing.carry_out(machine, vmm)
         if vmm.finished or vmm.halted or _gave_up(events):
             return
     raise TdxvizError(f"the guest made {MOST_EXITS} exits without reaching its goal; it may be stuck")

@@ -4,21 +4,27 @@ The shared EPT is the host's own, in ordinary memory; the module only holds its 
 memory is used for both lives of the page. Source: tdx-architecture 5.1, 7.1, 8.3; L:arch/x86/kvm/vmx/tdx.c.
 """
 
-from tdxviz.core.commands import HostWrite
+from tdxviz.core.arch import sept
+from tdxviz.core.arch.leaves import BY_NAME
+from tdxviz.core.commands import HostWrite, Seamcall
+from tdxviz.core.events import LeafReturned
 from tdxviz.core.faults import TdxvizError
-from tdxviz.core.host import layout, memory, teardown
+from tdxviz.core.host import layout, memory, shared_ept, teardown
 from tdxviz.core.host.seam import Recipe, seamcall
+from tdxviz.core.host.shared_ept import FRAME, PRESENT, WRITE_BACK
+from tdxviz.core.host.vmm import Vmm
 from tdxviz.core.hw.walk import index
 from tdxviz.core.machine import Machine
-from tdxviz.core.observe import observe
 from tdxviz.core.tdx.inspect import vcpu_field
 from tdxviz.core.units import PAGE, Gpa, Hpa
 
-FRAME = 0x000F_FFFF_FFFF_F000
 SHARED_EPTP = 0x0024_0003_0000_203C
 """Metadata field of the vCPU that holds the address of the shared EPT."""
-PRESENT, WRITE_BACK = 7, 6 << 3
-MOST_TABLES = 16
+LEAVES = {state.public for state in sept.STATES.values() if state.leaf}
+
+
+def _bytes(entry: int) -> bytes:
+    return entry.to_bytes(8, "little")
 
 
 def to_shared(machine: Machine, gpa: Gpa, *, tdr: Hpa = layout.TDR) -> Recipe:
@@ -31,7 +37,7 @@ def to_shared(machine: Machine, gpa: Gpa, *, tdr: Hpa = layout.TDR) -> Recipe:
 
 def to_private(machine: Machine, gpa: Gpa, *, tdr: Hpa = layout.TDR) -> Recipe:
     """Unmap the shared page everywhere, then add it as a pending one; the guest has to accept."""
-    at, hpa = leaf_of(machine, gpa, tdr)
+    at, hpa = shared_ept.leaf_of(machine, gpa)
     if not hpa:
         raise TdxvizError(f"nothing is shared at {gpa:#x}; share a page there first")
     lp = memory.free_lp(machine)
@@ -46,9 +52,9 @@ def map_shared(machine: Machine, gpa: Gpa, hpa: Hpa, *, tdr: Hpa = layout.TDR) -
     table, lp = layout.SHARED_EPT, memory.free_lp(machine)
     for level in (3, 2, 1):
         at = table + index(gpa, level) * 8
-        table = _entry(machine, at) & FRAME
+        table = shared_ept.entry(machine, at) & FRAME
         if not table:
-            table = _new_table(machine)
+            table = shared_ept.new_table(machine)
             yield HostWrite(hpa=at, data=_bytes(table | PRESENT), lp=lp)
     yield HostWrite(hpa=table + index(gpa, 0) * 8, data=_bytes(hpa | WRITE_BACK | PRESENT), lp=lp)
     yield from point(machine, tdr=tdr)
@@ -66,37 +72,33 @@ def point(machine: Machine, *, tdr: Hpa = layout.TDR) -> Recipe:
         yield from seamcall("TDH.VP.WR", lp=lp, rcx=tdvpr, rdx=SHARED_EPTP, r8=layout.SHARED_EPT, r9=FRAME)
 
 
-def leaf_of(machine: Machine, gpa: Gpa, tdr: Hpa = layout.TDR) -> tuple[Hpa, Hpa]:
-    """Address of a GPA's last entry in the host's own tables, and the page it names; 0 for none."""
-    table = layout.SHARED_EPT
-    for level in (3, 2, 1):
-        table = _entry(machine, table + index(gpa, level) * 8) & FRAME
-        if not table:
-            return 0, 0
-    at = table + index(gpa, 0) * 8
-    return at, _entry(machine, at) & FRAME
+def carry_out(machine: Machine, vmm: Vmm) -> Recipe:
+    """Every MapGPA that the host has granted and not yet done."""
+    todo, vmm.carried = vmm.converted[vmm.carried :], len(vmm.converted)
+    if machine.module is None or vmm.only_says:
+        return  # an ordinary VM has one kind of memory
+    for start, size, shared in todo:
+        for gpa in range(start, start + size, PAGE):
+            yield from convert(machine, gpa, shared=shared)
 
 
-def _entry(machine: Machine, at: Hpa) -> int:
-    """The host reads its own memory."""
-    return int.from_bytes(observe(machine, "host", at, 8).data or b"", "little")
-
-
-def _bytes(entry: int) -> bytes:
-    return entry.to_bytes(8, "little")
-
-
-def _new_table(machine: Machine) -> Hpa:
-    """The first table page that no entry names. Raises TdxvizError."""
-    used = set(_tables(machine, layout.SHARED_EPT, 3))
-    for n in range(1, MOST_TABLES):
-        if layout.SHARED_EPT + n * PAGE not in used:
-            return layout.SHARED_EPT + n * PAGE
-    raise TdxvizError(f"the host keeps at most {MOST_TABLES} pages for its shared EPT")
-
-
-def _tables(machine: Machine, table: Hpa, level: int) -> list[Hpa]:
-    raw = observe(machine, "host", table, PAGE).data or b""
-    found = [int.from_bytes(raw[n : n + 8], "little") & FRAME for n in range(0, PAGE, 8)]
-    below = [at for at in found if at]
-    return below if level == 1 else below + [t for at in below for t in _tables(machine, at, level - 1)]
+def convert(machine: Machine, gpa: Gpa, *, shared: bool, tdr: Hpa = layout.TDR) -> Recipe:
+    """One page becomes shared or private, whatever it was before."""
+    mapped = shared_ept.leaf_of(machine, gpa)[1]
+    if not shared:
+        if mapped:
+            yield from to_private(machine, gpa, tdr=tdr)
+        return
+    events = yield Seamcall(
+        rax=BY_NAME["TDH.MEM.SEPT.RD"].number, lp=memory.free_lp(machine), rcx=gpa, rdx=tdr
+    )
+    found = next(e for e in events if isinstance(e, LeafReturned)).outputs["RDX"]
+    private, level = found >> 8 & 0xFF in LEAVES, found & 7
+    while private and level:
+        big = PAGE << 9 * level
+        yield from memory.demote(machine, gpa & -big, level, tdr=tdr)
+        level -= 1
+    if private:
+        yield from to_shared(machine, gpa, tdr=tdr)
+    elif not mapped:
+        yield from map_shared(machine, gpa, memory.spare(machine), tdr=tdr)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from tdxviz.core.arch import exits
 from tdxviz.core.events import Event, LeafReturned
-from tdxviz.core.units import PAGE, U64
+from tdxviz.core.units import MIB, PAGE, U64
 
 SUCCESS, RETRY = 0, 1
 INVALID_OPERAND, GPA_INUSE = 1 << 63, 1 << 63 | 1
@@ -29,6 +29,8 @@ NAMES = {
 CONSOLE, EXIT = 0xE9, 0xF4
 """Ports of QEMU's debug console and debug exit."""
 SHARED_BIT = 47
+CHUNK = 2 * MIB
+"""MapGPA is done in pieces: the guest is told where to go on, as KVM does."""
 HYPERVISOR_LEAF = 0x4000_0000
 SIGNATURE = (0x4000_0001, 0x4B4D564B, 0x564B4D56, 0x4D)
 """EAX EBX ECX EDX of the hypervisor leaf: "KVMKVMKVM"."""
@@ -74,6 +76,10 @@ class Vmm:
     notify_vector: int = 0
     converted: list[tuple[int, int, bool]] = field(default_factory=list)
     """(GPA without the SHARED bit, size, shared) of every MapGPA that was granted."""
+    carried: int = 0
+    """How many of them the host has carried out."""
+    only_says: bool = False
+    """A hostile host grants conversions and leaves memory as it is."""
     msrs: dict[int, int] = field(default_factory=dict)
     mmio: dict[int, int] = field(default_factory=dict)
     ports: dict[int, int] = field(default_factory=dict)
@@ -161,8 +167,9 @@ def _map_gpa(vmm: Vmm, ask: Request) -> Registers:
     last = start + size - 1
     if not size or last >> SHARED_BIT > 1 or start >> SHARED_BIT != last >> SHARED_BIT:
         return {"R10": INVALID_OPERAND, "R11": start}
-    vmm.converted.append((start & ~(1 << SHARED_BIT), size, bool(start >> SHARED_BIT)))
-    return {"R10": SUCCESS}
+    chunk = min(size, CHUNK - start % CHUNK)
+    vmm.converted.append((start & ~(1 << SHARED_BIT), chunk, bool(start >> SHARED_BIT)))
+    return {"R10": SUCCESS} if chunk == size else {"R10": RETRY, "R11": start + chunk}
 
 
 def _get_quote(vmm: Vmm, ask: Request) -> Registers:

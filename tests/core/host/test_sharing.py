@@ -6,12 +6,14 @@ from tdxviz.core.commands import HostWrite, RunGuest
 from tdxviz.core.drive import drive
 from tdxviz.core.events import LeafReturned
 from tdxviz.core.faults import TdxvizError
-from tdxviz.core.host import layout, memory, run, sharing
+from tdxviz.core.host import layout, memory, run, shared_ept, sharing
+from tdxviz.core.host.vmm import MAP_GPA, RETRY, Vmm
 from tdxviz.core.hw import walk
 from tdxviz.core.machine import Machine
 from tdxviz.core.observe import observe
 from tdxviz.core.units import PAGE
 from tests.core.tdx import kit
+from tests.core.tdx.cases import TD_2M
 
 GPA = layout.symbol("picture") & -PAGE
 HPA = layout.hpa_of(GPA)
@@ -20,9 +22,7 @@ SHARED = 1 << 47
 
 @pytest.fixture
 def machine() -> Machine:
-    machine = kit.before("running")
-    kit.vps_field("SHARED_EPTP", layout.SHARED_EPT | 0x1E)(machine)
-    return machine
+    return kit.before("running")
 
 
 def through_the_shared_ept(machine: Machine, gpa: int) -> walk.Mapping:
@@ -47,7 +47,7 @@ def test_it_becomes_private_again_pending_and_empty(machine):
     drive(machine, sharing.to_shared(machine, GPA))
     machine.do(HostWrite(hpa=HPA, data=b"left behind"))
     drive(machine, sharing.to_private(machine, GPA))
-    assert sharing.leaf_of(machine, GPA)[1] == 0
+    assert shared_ept.leaf_of(machine, GPA)[1] == 0
     assert machine.module.page(HPA).kind == "PT_REG"
     drive(machine, run.enter(machine, 0))
     assert kit.answer(kit.tdcall(machine, "TDG.MEM.PAGE.ACCEPT", rcx=GPA)).status == 0
@@ -64,6 +64,42 @@ def test_every_region_gets_its_own_tables(machine):
     assert through_the_shared_ept(machine, GPA).hpa == HPA
     assert through_the_shared_ept(machine, far).hpa == page
     assert through_the_shared_ept(machine, GPA + PAGE).hpa == page
+
+
+SELECTED = 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13
+
+
+def ask(machine: Machine, gpa: int, size: int, vmm: Vmm) -> dict[str, int]:
+    """The guest's MapGPA, served by the host; what the guest gets for it."""
+    events = kit.tdcall(machine, "TDG.VP.VMCALL", rcx=SELECTED, r10=0, r11=MAP_GPA, r12=gpa, r13=size)
+    _, answer = drive(machine, run.respond(events, vmm))
+    drive(machine, sharing.carry_out(machine, vmm))
+    drive(machine, run.enter(machine, 0, answer))
+    return answer
+
+
+def test_mapgpa_is_carried_out_page_by_page_whatever_was_there(machine):
+    """A private page, a page that nobody gave yet, and a page inside a large one."""
+    vmm, unused = Vmm(), layout.GUEST_BASE + 0xC000
+    large = memory.spare(machine, 1)
+    drive(machine, memory.add(machine, TD_2M, large, 1))
+    kit.tdcall(machine, "TDG.MEM.PAGE.ACCEPT", rcx=TD_2M | 1)
+    for gpa in (GPA, unused, TD_2M + 3 * PAGE):
+        assert ask(machine, gpa | SHARED, PAGE, vmm) == {"R10": 0}
+        assert shared_ept.leaf_of(machine, gpa)[1]
+    assert through_the_shared_ept(machine, TD_2M + 3 * PAGE).hpa == large + 3 * PAGE
+    assert machine.module.page(large + 4 * PAGE).size == 0
+    assert len(shared_ept.pages(machine)) == 3
+    assert ask(machine, GPA, PAGE, vmm) == {"R10": 0}
+    assert machine.module.page(HPA).kind == "PT_REG"
+    assert len(shared_ept.pages(machine)) == 2
+
+
+def test_a_large_range_is_done_in_pieces(machine):
+    start = 0x9000_0000
+    answer = ask(machine, start + PAGE | SHARED, 4 << 20, Vmm(only_says=True))
+    assert answer == {"R10": RETRY, "R11": start + (2 << 20) | SHARED}
+    assert shared_ept.pages(machine) == set()
 
 
 def test_nothing_shared_is_said_so(machine):
