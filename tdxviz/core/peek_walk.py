@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from tdxviz.core.arch import sept
 from tdxviz.core.machine import Machine
 from tdxviz.core.observe import guest_actor, line_as_read
-from tdxviz.core.tdx.inspect import TdInfo, epoch_counts, page_entry, td_of_page, tds
+from tdxviz.core.tdx.inspect import TdInfo, epoch_counts, page_entry, td_of_page, tds, vcpu_field
 from tdxviz.core.units import PAGE, Gla, Gpa, Hkid, Hpa, line_of
 
 LEVELS = ("PT", "PD", "PDPT", "PML4")
 FRAME = 0x000F_FFFF_FFFF_F000
 RWX = 7
+SHARED = 1 << 47
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def walk(machine: Machine, gpa: Gpa, td: TdInfo | None = None) -> WalkInfo:
     td = td or _first_td(machine)
     shared = bool(td and gpa >> 47 & 1)
     private = td is not None and not shared
-    root, keyid = (td.sept_root, td.hkid) if td and private else (_ept_root(machine), 0)
+    root, keyid = (td.sept_root, td.hkid) if td and private else (_ept_root(machine, td), 0)
     steps: list[WalkStep] = []
     hpa: Hpa | None = None
     perms = "---"
@@ -84,7 +85,7 @@ def walk(machine: Machine, gpa: Gpa, td: TdInfo | None = None) -> WalkInfo:
     for level in (3, 2, 1, 0):
         if not table:
             break
-        index = gpa >> 12 + 9 * level & 511
+        index = (gpa & ~SHARED if shared else gpa) >> 12 + 9 * level & 511
         at = table + index * 8
         value = _qword(machine, at, keyid)
         state = sept.state_of(value) if private else "PRESENT" if value & RWX else "NOT PRESENT"
@@ -99,8 +100,11 @@ def walk(machine: Machine, gpa: Gpa, td: TdInfo | None = None) -> WalkInfo:
     return WalkInfo(gpa, shared, table_name, tuple(steps), hpa, perms, kind, owner, fine)
 
 
-def _ept_root(machine: Machine) -> Hpa:
+def _ept_root(machine: Machine, td: TdInfo | None = None) -> Hpa:
+    """The host's EPT: a legacy VM's, or that of a TD's shared pages."""
     vm = next(iter(machine.vms.values()), None)
+    if td and td.vcpus:
+        return vcpu_field(machine.platform, td, td.vcpus[0], "SHARED_EPTP") & FRAME
     return vm.eptp if vm else 0
 
 

@@ -137,7 +137,7 @@ def key_freeid(call: Call) -> None:
 def _key_state(call: Call, td: Td, after: KotEntry) -> None:
     hkid = td.hkid
     before, call.m.kot[hkid] = call.m.kot[hkid].state, after
-    call.note(e.KotChanged(lp=call.lp, hkid=hkid, before=before, after=after.state))
+    call.note(e.KotChanged(lp=call.lp, hkid=hkid, before=before, after=after.state, wbinvd=after.wbinvd))
 
 
 def _lifecycle(call: Call, td: Td, before: str, after: str) -> None:

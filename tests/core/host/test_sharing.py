@@ -2,6 +2,7 @@
 
 import pytest
 
+from tdxviz.core import peek_walk
 from tdxviz.core.commands import HostWrite, RunGuest
 from tdxviz.core.drive import drive
 from tdxviz.core.events import LeafReturned
@@ -35,9 +36,11 @@ def through_the_shared_ept(machine: Machine, gpa: int) -> walk.Mapping:
 def test_a_page_becomes_shared_and_shows_nothing_of_its_private_life(machine):
     events, _ = drive(machine, sharing.to_shared(machine, GPA))
     leaves = [e.name for e in events if isinstance(e, LeafReturned)]
-    assert leaves[-2:] == ["TDH.MEM.PAGE.REMOVE", "TDH.PHYMEM.PAGE.WBINVD"]
+    assert leaves[-3:] == ["TDH.MEM.PAGE.REMOVE", "TDH.PHYMEM.PAGE.WBINVD", "TDH.VP.WR"]
     mapped = through_the_shared_ept(machine, GPA + 0x123)
     assert (mapped.hpa, mapped.keyid, mapped.perms, mapped.shared) == (HPA + 0x123, 0, 7, True)
+    assert peek_walk.walk(machine, GPA + 0x123 | SHARED).hpa == HPA + 0x123
+    assert peek_walk.walk(machine, GPA).hpa is None
     assert observe(machine, "host", HPA, PAGE).data == bytes(PAGE)
     machine.do(HostWrite(hpa=HPA, data=b"for the guest"))
     assert observe(machine, "host", HPA, 13).data == b"for the guest"
