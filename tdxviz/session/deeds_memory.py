@@ -4,7 +4,7 @@ from tdxviz.core.faults import TdxvizError
 from tdxviz.core.guest import programs
 from tdxviz.core.host import boot, layout, memory, sharing, teardown
 from tdxviz.core.machine import Machine
-from tdxviz.core.units import Gpa, Hpa
+from tdxviz.core.units import Gpa
 from tdxviz.session import deeds as d
 from tdxviz.session import places
 from tdxviz.session.actions import Script
@@ -18,23 +18,13 @@ def _page(machine: Machine, args: d.GuestPage) -> tuple[Gpa, int]:
     return places.gpa(machine, args.at) >> shift << shift, args.level
 
 
-def _home(machine: Machine, gpa: Gpa, level: int) -> Hpa:
-    """Where the scenario puts a guest page, as long as that is free; else any free page."""
-    try:
-        page = machine.books.hpa_of(gpa)
-    except TdxvizError:
-        return memory.spare(machine, level)
-    free = level == 0 and memory.module_of(machine).is_free(page, 0)
-    return page if free else memory.spare(machine, level)
-
-
 def remove(machine: Machine, args: d.GuestPage) -> Script:
     yield from memory.remove(machine, *_page(machine, args))
 
 
 def add(machine: Machine, args: d.GuestPage) -> Script:
     gpa, level = _page(machine, args)
-    yield from memory.add(machine, gpa, _home(machine, gpa, level), level)
+    yield from memory.add(machine, gpa, memory.home(machine, gpa, level), level)
 
 
 def relocate(machine: Machine, args: d.GuestPage) -> Script:

@@ -75,6 +75,7 @@ def serve(
                 events = yield RunGuest(lp=lp, steps=min(SLICE, limit - done), trace=trace)
                 unknown = next((n for n in events if isinstance(n, InstructionNotModelled)), unknown)
                 answer, given = yield from _respond(events, vmm, demand, lp)
+                yield from sharing.carry_out(machine, vmm)
                 ended = None if given else verdict(events)
         if ended:
             done = machine.platform.lps[lp].retired - begun
@@ -114,7 +115,6 @@ def _respond(
         request = request_of(event)
         if request is not None:
             answer = vmm.serve(request)
-            yield from sharing.carry_out(machine, vmm)
         elif isinstance(event, VmExited):
             yield from _vm_exit(event, vmm, lp)
         elif demand and isinstance(event, LeafReturned) and _accepts(event):

@@ -44,6 +44,16 @@ def spare(machine: Machine, level: int = 0, *, beside: tuple[Hpa, ...] = ()) -> 
     raise TdxvizError(f"no free page of {SPANS[level]:#x} bytes is left")
 
 
+def home(machine: Machine, gpa: Gpa, level: int = 0) -> Hpa:
+    """Where the scenario puts a guest page, as long as that is free; else any free page."""
+    try:
+        page = layout.hpa_of(gpa)
+    except TdxvizError:
+        return spare(machine, level)
+    free = level == 0 and module_of(machine).is_free(page, 0) and page not in shared_ept.pages(machine)
+    return page if free else spare(machine, level)
+
+
 def kick(machine: Machine, tdr: Hpa = layout.TDR) -> Recipe:
     """An IPI to every logical processor that runs the TD: after its exit it has left the epoch."""
     for lp, now in sorted(module_of(machine).current.items()):

@@ -9,13 +9,15 @@ from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.commands import Command, RunGuest, Seamcall, VmEnter
 from tdxviz.core.events import Event, InstructionRetired, LeafReturned, TdExited, VmExited
 from tdxviz.core.faults import TdxvizError
-from tdxviz.core.host import layout, sharing
-from tdxviz.core.host.seam import Recipe, seamcall
+from tdxviz.core.host import layout, memory, sharing
+from tdxviz.core.host.seam import Recipe
 from tdxviz.core.host.vmm import Registers, Vmm, request_of
 from tdxviz.core.machine import Machine
 from tdxviz.core.units import U64, Gpa
 
 MOST_EXITS = 10_000
+PENDING = 6
+"""Extended exit qualification: the page waits for the guest to accept it."""
 ANSWERS = frozenset(GPR_NAMES) - {"RAX", "RCX", "RSP"}
 """Registers that a host can answer a TDVMCALL in."""
 
@@ -53,23 +55,31 @@ def resume(
         left -= done if trace else 0  # unwatched runs are bounded by their exits
         if machine.platform.lps[lp].mode != "host":
             return
-        answer = yield from respond(events, vmm)
-        yield from sharing.carry_out(machine, vmm)
-        if vmm.finished or vmm.halted or _gave_up(events):
+        found = yield from respond(machine, events, vmm)
+        if found is None or vmm.finished or vmm.halted or _gave_up(events):
             return
+        answer = found
     raise TdxvizError(f"the guest made {MOST_EXITS} exits without reaching its goal; it may be stuck")
 
 
-def respond(events: tuple[Event, ...], vmm: Vmm) -> Generator[Command, tuple[Event, ...], Registers]:
-    """What the exit asks for; returns registers for the next entry. Other exits (interrupts) need
-    nothing from this host."""
+Response = Generator[Command, tuple[Event, ...], Registers | None]
+
+
+def respond(machine: Machine, events: tuple[Event, ...], vmm: Vmm) -> Response:
+    """What the exit asks for; returns registers for the next entry, None when nothing that a host can
+    do helps the guest. Other exits (interrupts) need nothing from this host."""
     answer: Registers = {}
     for event in events:
         request = request_of(event)
         if request is not None:
             answer = vmm.serve(request)
+            yield from sharing.carry_out(machine, vmm)
         elif isinstance(event, LeafReturned) and _is_demand(event):
-            yield from add_on_demand(event.outputs.get("R8", 0))
+            if event.outputs.get("RDX", 0) & 0xF == PENDING:
+                return None  # the page is there; only the guest can accept it
+            added = yield from add_on_demand(machine, event.outputs.get("R8", 0))
+            if not added:
+                return None
     return answer
 
 
@@ -77,10 +87,13 @@ def _is_demand(event: LeafReturned) -> bool:
     return event.name == "TDH.VP.ENTER" and event.status == exits.EPT_VIOLATION
 
 
-def add_on_demand(gpa: Gpa) -> Recipe:
-    """Give the TD a page where it wants one; it must accept it itself."""
-    hpa = layout.hpa_of(gpa)
-    yield from seamcall("TDH.MEM.PAGE.AUG", rcx=gpa, rdx=layout.TDR, r8=hpa)
+def add_on_demand(machine: Machine, gpa: Gpa) -> Generator[Command, tuple[Event, ...], bool]:
+    """Give the TD a page where it wants one; it must accept it itself. False: there is one, which
+    the host has blocked."""
+    hpa = memory.home(machine, gpa)
+    events = yield Seamcall(rax=BY_NAME["TDH.MEM.PAGE.AUG"].number, rcx=gpa, rdx=layout.TDR, r8=hpa)
+    answer = next((e for e in events if isinstance(e, LeafReturned)), None)
+    return answer is not None and not answer.status & s.ERROR
 
 
 def _gave_up(events: tuple[Event, ...]) -> bool:

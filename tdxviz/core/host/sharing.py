@@ -92,7 +92,7 @@ def convert(machine: Machine, gpa: Gpa, *, shared: bool, tdr: Hpa = layout.TDR) 
     events = yield Seamcall(
         rax=BY_NAME["TDH.MEM.SEPT.RD"].number, lp=memory.free_lp(machine), rcx=gpa, rdx=tdr
     )
-    found = next(e for e in events if isinstance(e, LeafReturned)).outputs["RDX"]
+    found = next((e.outputs.get("RDX", 0) for e in events if isinstance(e, LeafReturned)), 0)
     private, level = found >> 8 & 0xFF in LEAVES, found & 7
     while private and level:
         big = PAGE << 9 * level

@@ -148,3 +148,22 @@ def test_the_guest_reaches_every_byte_of_a_large_page(machine):
         assert observe(machine, "guest", page + offset, 8).data == b"far away"
         entry = lp.tlb.lookup(ctx.vpid, TD_2M + offset)
         assert (entry.hpa, entry.gpa) == ((page + offset) & -PAGE, (TD_2M + offset) & -PAGE)
+
+
+def test_a_guest_that_touches_what_was_taken_and_never_accepts_is_left_alone(machine):
+    """The honest host adds the page again; the guest finds it pending, and no host can accept it."""
+    rip = machine.platform.lps[0].cpu.rip & -PAGE
+    drive(machine, memory.remove(machine, rip))
+    events, _ = drive(machine, run.resume(machine, steps=50, trace=False))
+    assert leaves(events) == ["VP.ENTER", "MEM.PAGE.AUG", "VP.ENTER"]
+    assert machine.platform.lps[0].mode == "host"
+    assert machine.platform.lps[0].gprs[2] & 0xF == run.PENDING
+    assert entry_state(machine, rip) == 2
+
+
+def test_a_page_that_the_host_has_blocked_stops_the_guest_and_not_the_host(machine):
+    rip = machine.platform.lps[0].cpu.rip & -PAGE
+    drive(machine, memory.shoot_down(machine, rip))
+    events, _ = drive(machine, run.resume(machine, steps=50, trace=False))
+    assert leaves(events) == ["VP.ENTER", "MEM.PAGE.AUG"]
+    assert entry_state(machine, rip) == 1

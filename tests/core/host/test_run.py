@@ -51,7 +51,7 @@ def test_a_guest_inside_is_not_entered_again(ready):
 
 def test_a_demanded_page_is_added_where_the_scenario_has_it(ready):
     machine = ready("ci")
-    (command,) = _commands(run.add_on_demand(layout.GUEST_BASE + 0xB000))
+    (command,) = _commands(run.add_on_demand(machine, layout.GUEST_BASE + 0xB000))
     assert command.r8 == layout.PRIVATE + 0xB000
     returned = machine.do(Seamcall(rax=command.rax, lp=1, rcx=command.rcx, rdx=command.rdx, r8=command.r8))
     assert isinstance(returned[-1], LeafReturned)

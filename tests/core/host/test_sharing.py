@@ -75,8 +75,7 @@ SELECTED = 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13
 def ask(machine: Machine, gpa: int, size: int, vmm: Vmm) -> dict[str, int]:
     """The guest's MapGPA, served by the host; what the guest gets for it."""
     events = kit.tdcall(machine, "TDG.VP.VMCALL", rcx=SELECTED, r10=0, r11=MAP_GPA, r12=gpa, r13=size)
-    _, answer = drive(machine, run.respond(events, vmm))
-    drive(machine, sharing.carry_out(machine, vmm))
+    _, answer = drive(machine, run.respond(machine, events, vmm))
     drive(machine, run.enter(machine, 0, answer))
     return answer
 
