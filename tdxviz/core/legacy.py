@@ -16,7 +16,7 @@ from tdxviz.core.events import (
     VmxOperationEntered,
 )
 from tdxviz.core.faults import Architectural, EptViolation, GuestFault, Intercept, MachineCheck
-from tdxviz.core.hw import path
+from tdxviz.core.hw import msr_access, path
 from tdxviz.core.hw.cpu import GPR_NAMES, RAX, RBX, RCX, RDX
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import LogicalProcessor
@@ -25,7 +25,10 @@ from tdxviz.core.world import State, Vm
 
 RWX = 7
 FRAME = 0x000F_FFFF_FFFF_F000
-UD = 6
+UD, GP = 6, 13
+LOW = 0xFFFF_FFFF
+PASSED_MSRS = range(0x6A0, 0x6A9)
+"""CET: state of the guest's own, switched with it."""
 VMXE = 1 << 13
 """CR4 bit."""
 VMSUCCEED_CLEARS = 0x8D5
@@ -184,12 +187,23 @@ def settle(state: State, lp: LogicalProcessor, outcome: Architectural) -> GuestF
             _cpuid(state, lp, outcome.length)
         case Intercept() if outcome.name == "VMXON" and lp.cpu.cr4 & VMXE:
             _vmxon(state, lp, outcome.length)
+        case Intercept() if outcome.name == "WRMSR" and lp.cpu.gprs[RCX] & LOW in PASSED_MSRS:
+            return _wrmsr(lp, outcome.length)
         case Intercept() if outcome.name in EXIT_REASONS:
             lp.cpu.rip += outcome.length
             reason, asked = EXIT_REASONS[outcome.name], outcome.qualification
             vm_exit(state, lp, reason, outcome.name, qualification=asked)
         case _:
             return GuestFault(UD)
+    return None
+
+
+def _wrmsr(lp: LogicalProcessor, length: int) -> GuestFault | None:
+    """The hypervisor lets its guest write these MSRs itself."""
+    cpu = lp.cpu
+    if not msr_access.write(cpu, cpu.gprs[RCX] & LOW, cpu.gprs[RDX] << 32 & U64 | cpu.gprs[RAX] & LOW):
+        return GuestFault(GP, 0)
+    cpu.rip += length
     return None
 
 

@@ -155,6 +155,11 @@ def _sentence(case: Case, found: ev.Evidence, outcome: OutcomeClass) -> str:
             "The change itself was accepted; the TDX module met it in its own data and stopped: no TD "
             "runs on this machine until it is started anew."
         )
+    if outcome == "detected" and found.availability == "kept":
+        return (
+            "The overwritten return address was noticed at the first RET, and the guest lives on: "
+            "that is CET, with TDX or without."
+        )
     if found.rejected:
         return (
             "The host may read such a TD, and everybody can see it: the relying party reads the report, "

@@ -49,6 +49,13 @@ class Enter(msgspec.Struct, forbid_unknown_fields=True):
     lp: int = 0
 
 
+class Register(msgspec.Struct, forbid_unknown_fields=True):
+    """``register``: RIP or a general register. ``value``: a number or a label of the guest."""
+
+    register: str = "RIP"
+    value: int | str = 0
+
+
 class Touch(msgspec.Struct, forbid_unknown_fields=True):
     """Run the guest until it has loaded (or stored) a byte of the line at ``at``."""
 
@@ -102,6 +109,8 @@ DEEDS: tuple[Deed, ...] = (
          tooltip="The host enters the guest and lets it run, until a label if one is given"),
     Deed("td.enter", "Host enters the guest once", Enter, f"{GUEST}:enter_once", "guest",
          tooltip="TDH.VP.ENTER (or VMRESUME), and nothing after it: an exit is left as it is"),
+    Deed("vp.write", "Host writes register {register} of the vCPU", Register, f"{GUEST}:write_register",
+         tooltip="TDH.VP.WR in a TDX world, its own memory for an ordinary VM"),
     Deed("touch", "Run the guest until it uses {at}", Touch, f"{GUEST}:touch", "guest",
          tooltip="The guest runs until one of its own instructions loads or stores this line"),
     Deed("attack", "Attack: {id}", Which, f"{GUEST}:attack", "attack",

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 
 from tdxviz.core import commands as c
 from tdxviz.core import events as e
+from tdxviz.core.arch import metadata
+from tdxviz.core.arch.leaves import BY_NAME
+from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.attacks import catalogue
 from tdxviz.core.attacks.play import play
 from tdxviz.core.drive import drive
 from tdxviz.core.faults import TdxvizError
-from tdxviz.core.host import run
+from tdxviz.core.host import layout, run
 from tdxviz.core.machine import Machine
-from tdxviz.core.units import LINE, Hpa, line_of
+from tdxviz.core.nearest import did_you_mean
+from tdxviz.core.units import LINE, U64, Hpa, line_of
 from tdxviz.session import deeds as d
 from tdxviz.session import places
 from tdxviz.session.actions import Script
@@ -33,6 +37,22 @@ def enter_once(machine: Machine, args: d.Enter) -> Script:
     yield from run.enter(machine, lp)
     if machine.platform.lps[lp].mode != "host":
         yield c.RunGuest(lp=lp, steps=steps)
+    return None
+
+
+def write_register(machine: Machine, args: d.Register) -> Script:
+    """The host's only way to a vCPU's registers, whether it leads anywhere or not."""
+    known = ("RIP", *GPR_NAMES)
+    if args.register not in known:
+        raise TdxvizError(f"register: no {args.register!r}; {did_you_mean(args.register, known)}")
+    value = places.label(machine, args.value)
+    if machine.world == "legacy":
+        yield c.VmWrite(register=args.register, value=value)
+        return None
+    name = f"Guest {args.register}" if args.register in ("RIP", "RSP") else args.register
+    field = metadata.named(name).element_id(0)
+    leaf = BY_NAME["TDH.VP.WR"].number
+    yield c.Seamcall(rax=leaf, lp=0, rcx=layout.TDVPR, rdx=field, r8=value, r9=U64)
     return None
 
 

@@ -197,3 +197,15 @@ def test_a_hypervisor_that_offers_vmx_wants_it_switched_on_first():
     machine.vms[0].cpu.cr4 |= 1 << 13
     (entered,) = [n for n in run(machine) if isinstance(n, e.VmxOperationEntered)]
     assert entered.actor == "vm-a" and machine.platform.lps[0].cpu.rip == GPA + 8
+
+
+def test_cet_msrs_are_the_guests_own():
+    machine = vm(bytes.fromhex("0f30"))  # WRMSR
+    cpu = machine.vms[0].cpu
+    cpu.gprs[1], cpu.gprs[0] = 0x6A2, 1
+    assert not [n for n in run(machine) if isinstance(n, e.VmExited)]
+    assert cpu.msr(0x6A2) == 1
+    machine = vm(bytes.fromhex("0f30"))
+    cpu = machine.vms[0].cpu
+    cpu.gprs[1], cpu.gprs[0] = 0x6A2, 1 << 8  # a reserved bit
+    assert 13 in [n.vector for n in run(machine) if isinstance(n, e.ExceptionDelivered)]

@@ -5,6 +5,7 @@ from tdxviz.core.drive import drive
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.machine import Machine
 from tdxviz.session.actions import Action, arguments, deed, describe, expand, registry
+from tdxviz.session.session import Session
 
 
 def test_every_row_of_the_registry_can_be_loaded_and_described():
@@ -113,3 +114,18 @@ def test_actions_on_a_td_say_what_is_wrong(ready):
         machine = ready(world)
         with pytest.raises(TdxvizError, match=reason):
             drive(machine, expand(machine, action))
+
+
+@pytest.mark.parametrize("world", ["legacy", "ci"])
+def test_writing_a_register_is_the_worlds_own_way(world):
+    session = Session(world)
+    session.act(Action("resume", {"until": "password_read"}))
+    session.act(Action("interrupt"))
+    session.act(Action("vp.write", {"register": "RIP", "value": "spent"}))
+    last = session.events[-1]
+    if world == "legacy":
+        assert (type(last).__name__, last.value) == ("VmStateWritten", session.machine.books.symbol("spent"))
+    else:
+        assert (last.name, last.status >> 63) == ("TDH.VP.WR", 1)
+    with pytest.raises(TdxvizError, match="did you mean 'RBX'"):
+        session.act(Action("vp.write", {"register": "RBY", "value": 1}))

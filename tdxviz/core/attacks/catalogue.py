@@ -25,6 +25,7 @@ IDS = (
     "vp-write-guest-rip",
     "nested-vmx-in-td",
     "rop-no-cet",
+    "rop-with-cet",
     "perf-counters",
     "stumblestepping",
     "debug-attribute",

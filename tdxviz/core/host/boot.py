@@ -16,6 +16,8 @@ SEPT_VE_DISABLE = 1 << 28
 DEBUG = 1
 EPTP_WB_4_LEVELS = 0x1E
 XFAM = 0x3
+"""x87 and SSE, as every TD has them."""
+XFAM_CET = 0x3 << 11
 FIRST_LP_OF_PACKAGE = tuple(PACKAGE_OF_LP.index(n) for n in sorted(set(PACKAGE_OF_LP)))
 CALLS_PER_GIB = 256
 
@@ -50,22 +52,24 @@ def tdmr_info(plan: layout.TdmrPlan = layout.SCENARIO_TDMR) -> bytes:
     return struct.pack(f"<{len(words)}Q", *words).ljust(512, b"\x00")
 
 
-def td_params(*, attributes: int = SEPT_VE_DISABLE, max_vcpus: int = 1) -> bytes:
+def td_params(*, attributes: int = SEPT_VE_DISABLE, max_vcpus: int = 1, xfam: int = XFAM) -> bytes:
     """TD_PARAMS of a plain TD: 1024 bytes."""
     raw = bytearray(1024)
-    struct.pack_into("<QQHBB", raw, 0, attributes, XFAM, max_vcpus, 0, 0)
+    struct.pack_into("<QQHBB", raw, 0, attributes, xfam, max_vcpus, 0, 0)
     struct.pack_into("<QQH", raw, 24, EPTP_WB_4_LEVELS, 0, 100)
     return bytes(raw)
 
 
-def create_td(hkid: int = layout.HKIDS[0], *, vcpus: int = 1, attributes: int = SEPT_VE_DISABLE) -> Recipe:
+def create_td(
+    hkid: int = layout.HKIDS[0], *, vcpus: int = 1, attributes: int = SEPT_VE_DISABLE, xfam: int = XFAM
+) -> Recipe:
     """MNG.CREATE to MNG.INIT: a TD without vCPUs and memory."""
     yield from seamcall("TDH.MNG.CREATE", rcx=layout.TDR, rdx=hkid)
     for lp in FIRST_LP_OF_PACKAGE:
         yield from seamcall("TDH.MNG.KEY.CONFIG", lp=lp, rcx=layout.TDR)
     for n in range(6):
         yield from seamcall("TDH.MNG.ADDCX", rcx=layout.TDCX + n * PAGE, rdx=layout.TDR)
-    params = td_params(attributes=attributes, max_vcpus=vcpus)
+    params = td_params(attributes=attributes, max_vcpus=vcpus, xfam=xfam)
     yield HostWrite(hpa=layout.TD_PARAMS, data=params, how="full-line", lp=0)
     yield from seamcall("TDH.MNG.INIT", rcx=layout.TDR, rdx=layout.TD_PARAMS)
 

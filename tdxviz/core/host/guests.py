@@ -93,7 +93,7 @@ def books(image: Image, pages: Plan) -> Books:
 def build_td(pages: Plan) -> Recipe:
     """A runnable TD; the platform must be up."""
     frames = pages.frames
-    yield from boot.create_td()
+    yield from boot.create_td(xfam=boot.XFAM | boot.XFAM_CET)
     yield from boot.create_vcpu()
     yield from boot.sept_tables(list(frames))
     for gpa, content in sorted(pages.content.items()):

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tdxviz.core.arch.structures import TDCS
+from tdxviz.core.host.boot import XFAM_CET
 from tdxviz.core.machine import Machine
 from tdxviz.core.observe import Seen, observe
 from tdxviz.core.peek import vcpu
+from tdxviz.core.tdx.inspect import field as field_of
 from tdxviz.core.tdx.inspect import tds
 from tdxviz.core.units import LINE, Hpa
 from tdxviz.session.lessons.facts import Fact
@@ -21,7 +24,7 @@ STATE_FIELDS: dict[str, tuple[str, ...]] = {
         *(f"{who}_kind" for who in OBSERVERS),
         "poisoned", "owner", "changed_bytes",
     ),
-    "td": ("fatal", "alive"),
+    "td": ("fatal", "alive", "cet"),
     "vcpu": ("rip", *REGISTERS),
     "host": REGISTERS,
 }  # fmt: skip
@@ -97,4 +100,7 @@ def _td(machine: Machine, name: str) -> bool | None:
     found = [td for td in tds(machine.platform, machine.module) if td.actor == "td-a"]
     if not found:
         return None
+    if name == "cet":
+        xfam = field_of(machine.platform, found[0].hkid, found[0].tdcx, TDCS, "XFAM")
+        return xfam & XFAM_CET == XFAM_CET
     return bool(found[0].fatal) == (name == "fatal")

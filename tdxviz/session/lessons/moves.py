@@ -77,6 +77,10 @@ def _page(raw: Raw, known: Places) -> dict[str, Any]:
     return {"at": raw.get("label", ""), "level": raw.get("level", 0)}
 
 
+def _register(raw: Raw, known: Places) -> dict[str, Any]:
+    return {"register": raw.get("register", "RIP"), "value": raw.get("label", raw.get("value", 0))}
+
+
 def _plain(raw: Raw, known: Places) -> dict[str, Any]:
     return {key: value for key, value in raw.items() if key != "do"}
 
@@ -93,6 +97,7 @@ MOVES: dict[str, Move] = {
     "bit.flip": Move("probe.flip", ("target", "field", "bit"), _place),
     "td.run": Move("resume", ("td", "label", "steps"), _run),
     "td.run_until": Move("touch", ("td", "event", "line"), _touch),
+    "vp.write": Move("vp.write", ("register", "label", "value"), _register),
     "td.enter": Move("td.enter", ("lp", "steps"), _plain),
     "page.remove": Move("page.remove", ("label", "level"), _page),
     "page.add": Move("page.add", ("label", "level"), _page),

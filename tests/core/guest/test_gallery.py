@@ -27,7 +27,7 @@ CONSOLE = {
     "parser": "packet received\npacket received\nthe secret: correct horse battery staple\n",
 }
 NEEDS_A_TD = {"memory"}
-FOR_LESSONS = {"leap", "report"}
+FOR_LESSONS = {"guarded", "leap", "report"}
 """They end nowhere by themselves; lessons and attacks stop them."""
 
 
