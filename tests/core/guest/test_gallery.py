@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import subprocess
+from functools import cache
 
 import pytest
 
@@ -31,6 +32,7 @@ FOR_LESSONS = {"guarded", "leap", "report"}
 """They end nowhere by themselves; lessons and attacks stop them."""
 
 
+@cache
 def ran(name: str, world: str, limit: int = 2_000_000) -> guest_run.Outcome:
     image = gallery.guest(name).image()
     machine = prepared(image, world)
@@ -76,7 +78,7 @@ def test_quicksort_sorts():
 
 def test_the_picture_is_symmetric():
     rows = ran("picture", "legacy").console.decode().splitlines()
-    assert rows == rows[::-1] and len(rows) == 21
+    assert rows == rows[::-1] and len(rows) == 11
 
 
 @pytest.mark.skipif(not shutil.which("as"), reason="GNU as is not on this computer")

@@ -29,12 +29,12 @@ cell:   xor     r8d, r8d                # z = 0
         shr     ecx, 2
         mov     al, [rbx + rcx]
         out     0xE9, al
-        add     r13, ONE / 20
+        add     r13, ONE / 14
         cmp     r13, ONE / 2
         jle     cell
         mov     al, 10
         out     0xE9, al
-        add     r12, ONE / 8
+        add     r12, ONE / 4
         cmp     r12, 5 * ONE / 4
         jle     row
         xor     eax, eax
