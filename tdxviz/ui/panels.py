@@ -52,6 +52,7 @@ PANELS: tuple[Row, ...] = (
     Row("plots", "Bytes in numbers", "", "plots:PlotsPanel", "Histogram and entropy"),
     Row("attacks", "Attacks", "A", "attacks:AttacksPanel", "Play the malicious host"),
     Row("console", "Console", "", "console:ConsolePanel", "Commands and events as text"),
+    Row("editor", "Program", "U", "editor:EditorPanel", "A guest program of your own"),
     Row("compare", "Two worlds", "C", "compare:ComparePanel", "One script, two worlds"),
 )  # fmt: skip
 

@@ -34,6 +34,7 @@ KEYS: tuple[tuple[str, str, str], ...] = (
     ("J", "panel:predictor", "branch predictor: who steers the jumps"),
     ("I", "panel:leaf_inspector", "leaf inspector"),
     ("D", "panel:metadata", "metadata fields"),
+    ("U", "panel:editor", "a guest program of your own"),
     ("Ctrl+G", "goto", "go to an address"),
     ("Ctrl+F", "find", "find anything"),
     ("Ctrl+K", "find", "find anything"),

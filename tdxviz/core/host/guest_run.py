@@ -58,9 +58,9 @@ def start(machine: Machine, pages: guests.Plan) -> Generator[Command, tuple[Even
 
 def serve(
     machine: Machine, limit: int, *, vmm: Vmm | None = None, demand: guests.Demand | None = None,
-    lp: int = 0, trace: bool = False,
+    lp: int = 0, trace: bool = False, most: int = SLICE,
 ) -> Serving:  # fmt: skip
-    """Let the guest run for up to ``limit`` instructions. ``demand``: the host adds pages that a TD accepts."""
+    """Let the guest run for up to ``limit`` instructions, ``most`` in one command. ``demand``: the host adds pages that a TD accepts."""
     vmm = vmm or Vmm()
     begun, answer = machine.platform.lps[lp].retired, Registers()
     unknown: InstructionNotModelled | None = None
@@ -72,7 +72,7 @@ def serve(
             if machine.platform.lps[lp].mode == "host":
                 ended = ("dead", "the guest cannot be entered any more")
             else:
-                events = yield RunGuest(lp=lp, steps=min(SLICE, limit - done), trace=trace)
+                events = yield RunGuest(lp=lp, steps=min(most, limit - done), trace=trace)
                 unknown = next((n for n in events if isinstance(n, InstructionNotModelled)), unknown)
                 answer, given = yield from _respond(events, vmm, demand, lp)
                 yield from sharing.carry_out(machine, vmm)

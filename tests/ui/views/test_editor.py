@@ -1,0 +1,74 @@
+"""The editor as a learner uses it."""
+
+import pytest
+
+from tdxviz.ui.theme import DARK, LIGHT
+from tdxviz.ui.views.editor import EditorPanel
+from tests.ui import stage_kit as kit
+
+
+@pytest.fixture
+def panel(qtbot):
+    made = kit.shown(EditorPanel, kit.bridge(), LIGHT, (700, 500))
+    qtbot.addWidget(made)
+    yield made
+    made.program.stop()
+
+
+def run(panel, qtbot, world: str):
+    with qtbot.waitSignal(panel.program.ended, timeout=60_000) as blocker:
+        panel.run(world)
+        assert panel.program.running
+    return blocker.args[0]
+
+
+@pytest.mark.parametrize("world", ["ci", "legacy"])
+def test_a_guest_of_the_gallery_runs(panel, qtbot, world):
+    outcome = run(panel, qtbot, world)
+    assert outcome.exit_code == 0
+    assert panel.output.toPlainText() == "hello from inside the trust domain\n"
+    assert panel.state.text().startswith("[exit: ")
+    assert "hello from inside" in panel.describe()
+
+
+def test_an_error_is_told_and_marked_on_its_line(panel):
+    panel.text.setPlainText("nop\n  mvo eax, 1\n")
+    panel.check()
+    assert panel.state.text() == "line 2, column 3: there is no instruction 'mvo'; did you mean 'mov'?"
+    (mark,) = panel.text.extraSelections()
+    assert mark.cursor.blockNumber() == 1
+    panel.run("legacy")
+    assert not panel.program.running
+    panel.text.setPlainText("nop\n")
+    panel.check()
+    assert panel.text.extraSelections() == []
+    assert panel.state.text() == "assembles to 1 bytes"
+
+
+def test_a_program_that_loops_can_be_stopped(panel, qtbot):
+    panel.text.setPlainText("1: jmp 1b\n")
+    panel.run("legacy")
+    qtbot.waitUntil(lambda: panel.program.machine.platform.lps[0].retired > 5_000, timeout=60_000)
+    panel.stop.click()
+    assert not panel.program.running
+    assert panel.state.text() == "stopped"
+
+
+def test_choosing_a_guest_opens_its_source(panel):
+    panel.open("crc32")
+    assert panel.text.toPlainText().startswith("# crc32: ")
+    assert "CRC-32" in panel.about.text()
+
+
+def test_no_moment_changes_the_text_and_themes_do_not_either(panel):
+    panel.text.setPlainText("nop # mine")
+    panel.show_moment(kit.bridge("legacy").moment)
+    panel.set_theme(DARK)
+    assert panel.text.toPlainText() == "nop # mine"
+
+
+def test_a_program_that_cannot_be_loaded_is_told(panel, qtbot):
+    panel.text.setPlainText("# nothing\n")
+    with qtbot.waitSignal(panel.program.failed, timeout=5_000):
+        panel.run("ci")
+    assert "smallest program" in panel.state.text()
