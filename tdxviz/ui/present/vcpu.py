@@ -49,6 +49,8 @@ class Register:
     host: int | None
     leak: bool
     """The host finds the guest's own value (and it is not zero)."""
+    ghost: int | None = None
+    """Value at the newest bookmark, if it is another one."""
 
     @property
     def text(self) -> str:
@@ -59,6 +61,8 @@ class Register:
         words = [f"{self.name} = {self.value:#x} ({self.value})."]
         if self.old is not None:
             words.append(f"It was {self.old:#x} before this step.")
+        if self.ghost is not None:
+            words.append(f"At the bookmark it is {self.ghost:#x}.")
         if self.points is not None:
             where = f", {self.symbol}" if self.symbol else ""
             words.append(f"An address of the guest{where}: HPA {self.points:#x}. Click: choose that line.")
@@ -134,15 +138,18 @@ def before_index(session: Any, moment: Any) -> int:
     return earlier[-1] if earlier else max(moment.index - 1, 0)
 
 
-def picture(ask: Questions, old: "VcpuInfo | None", instructions: int = 12) -> VcpuPicture:
-    """Everything the panel shows. ``old``: the vCPU before the step just made."""
+def picture(
+    ask: Questions, old: "VcpuInfo | None", instructions: int = 12, ghost: "VcpuInfo | None" = None
+) -> VcpuPicture:
+    """Everything the panel shows. ``old``: the vCPU before the step just made; ``ghost``: at the
+    newest bookmark."""
     info = ask.vcpu()
     there = info.where != "no such guest"
     running = info.running_on is not None
     lp = info.running_on if running else _last_lp(ask)
     host = None if running or not there else ask.host_registers(lp or 0)
     symbols = ask.symbols() if there else {}
-    registers = tuple(_register(ask, info, old, n, host, symbols) for n in range(16))
+    registers = tuple(_register(ask, info, old, n, host, symbols, ghost) for n in range(16))
     sealed = info.where == "saved in TDVPS"
     leaks = [r.name for r in registers if r.leak]
     return VcpuPicture(
@@ -177,7 +184,7 @@ def _detail(info: "VcpuInfo", there: bool) -> str:
 
 def _register(
     ask: Questions, info: "VcpuInfo", old: "VcpuInfo | None", number: int,
-    host: tuple[int, ...] | None, symbols: dict[str, int],
+    host: tuple[int, ...] | None, symbols: dict[str, int], ghost: "VcpuInfo | None" = None,
 ) -> Register:  # fmt: skip
     value = info.gprs[number]
     before = old.gprs[number] if old is not None and old.gprs[number] != value else None
@@ -186,6 +193,7 @@ def _register(
     return Register(
         NAMES[number], value, before, ask.translate(value) if _address_like(value) else None, near,
         found, found is not None and found == value and value > 0xFFF,
+        ghost.gprs[number] if ghost is not None and ghost.gprs[number] != value else None,
     )  # fmt: skip
 
 

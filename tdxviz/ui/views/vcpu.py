@@ -28,11 +28,21 @@ class VcpuPanel(Board):
 
     def forget(self) -> None:
         self._shown: present.VcpuPicture | None = None
+        self._marked = -1
+        """Index of the bookmark that the kept picture compares with; -1 for none."""
 
     def picture(self) -> present.VcpuPicture:
-        if self._shown is None:
-            self._shown = present.picture(self.ask, self._before())
+        mark = self._bookmark()
+        if self._shown is None or mark != self._marked:
+            ghost = asked_at(self.bridge, mark).vcpu() if mark >= 0 else None
+            self._shown, self._marked = present.picture(self.ask, self._before(), ghost=ghost), mark
         return self._shown
+
+    def _bookmark(self) -> int:
+        """Index of the newest bookmark of this branch and world; -1 for none."""
+        session = self.bridge.session
+        here = [m for m in session.bookmarks if (m.branch, m.world) == (session.branch, session.world)]
+        return here[-1].index if here else -1
 
     def _before(self) -> "VcpuInfo | None":
         """The vCPU before the step just made."""
@@ -114,6 +124,9 @@ class VcpuPanel(Board):
                 9 * u,
             )
         rest = value.adjusted(used + (20 if changed else 8) * u, 0, 0, 0)
+        if register.ghost is not None and rest.width() > 40 * u:
+            used = brush.text(rest, f"★ {present.short(register.ghost)}", "warn", mono=True, size=11)
+            rest.setLeft(rest.left() + used + 8 * u)
         if register.symbol and rest.width() > 40 * u:
             brush.text(rest, f"→ {register.symbol}", "guest_job", size=11)
         self._point(rect, register)
