@@ -94,3 +94,12 @@ def leaves(machine: Machine) -> dict[Hpa, tuple[str, Entry]]:
         for entry in entries(machine, td)
         if entry.is_leaf
     }
+
+
+def leaf_of(found: dict[Hpa, tuple[str, Entry]], hpa: Hpa) -> tuple[str, Entry] | None:
+    """The entry whose page, of whatever size, holds ``hpa``; ``found`` as ``leaves`` gives it."""
+    for level in range(TOP):
+        leaf = found.get(hpa & -(1 << 12 + 9 * level))
+        if leaf is not None and leaf[1].level >= level:
+            return leaf
+    return None

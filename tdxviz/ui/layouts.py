@@ -55,8 +55,8 @@ LAYOUTS: dict[str, Tree] = {
             (
                 "h", (36, 36, 28),
                 (
-                    ("v", (58, 42), ("page", "line")),
-                    ("v", (44, 56), (("tabs", (), ("sept", "sept_tree", "machines")), ("tabs", (), ("tlb", "vcpu", "plots", "memory_map", "keyids", "metadata")))),
+                    ("v", (58, 42), ("page", ("tabs", (), ("line", "plots", "metadata")))),
+                    ("v", (44, 56), (("tabs", (), ("sept", "sept_tree", "machines")), ("tabs", (), ("tlb", "vcpu", "memory_map", "keyids")))),
                     ("tabs", (), ("attacks", "lesson", "stage", "eyes", "leaf_inspector")),
                 ),
             ),

@@ -143,6 +143,9 @@ def picture(ask: Questions, name: str, wanted: str, hpa: Hpa, news: Sequence[Any
 def _chosen(ask: Questions, name: str, found: tuple[Subject, ...], wanted: str, hpa: Hpa) -> Subject | None:
     """By label; else what the place in question is about; else the first."""
     page = page_of(hpa)
+    if name == "sept":
+        leaf = peek_sept.leaf_of(ask.once(("sept leaves",), lambda: peek_sept.leaves(ask.machine)), page)
+        page = leaf[1].hpa if leaf else page
     fitting = [s for s in found if s.label == wanted] or [s for s in found if s.hpa == page]
     if not fitting and found:
         module, actors = ask.machine.module, {}

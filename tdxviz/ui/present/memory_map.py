@@ -273,9 +273,11 @@ def page_words(ask: Questions, layer: Layer, page: int) -> str:
         rows.append(
             f"PAMT: {entry.kind}, {SIZES[entry.size]}" + (f", owner {actor_title(owner)}" if owner else "")
         )
-    leaf = leaves(ask).get(hpa)
+    leaf = peek_sept.leaf_of(leaves(ask), hpa)
     if leaf:
-        rows.append(f"{actor_title(leaf[0])} sees it at GPA {spaced(leaf[1].gpa)}, {leaf[1].state}")
+        rows.append(
+            f"{actor_title(leaf[0])} sees it at GPA {spaced(leaf[1].gpa + hpa - leaf[1].hpa)}, {leaf[1].state}"
+        )
     rows.append("Click: choose it. Double click: open the page.")
     return "\n".join(rows)
 

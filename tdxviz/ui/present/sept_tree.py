@@ -48,7 +48,7 @@ class Tree:
 def chosen_td(ask: Questions, wanted: str, hpa: Hpa) -> TdInfo | None:
     """The TD asked for by name, else the one that owns the page, else the first."""
     found = peek_sept.guests(ask.machine)
-    owner = _leaves(ask).get(page_of(hpa))
+    owner = peek_sept.leaf_of(_leaves(ask), page_of(hpa))
     for name in (wanted, owner[0] if owner else ""):
         for td in found:
             if td.actor == name:
@@ -62,8 +62,8 @@ def _leaves(ask: Questions) -> dict[Hpa, tuple[str, peek_sept.Entry]]:
 
 def gpa_here(ask: Questions, td: TdInfo, hpa: Hpa) -> Gpa | None:
     """Where this TD sees the page in question."""
-    leaf = _leaves(ask).get(page_of(hpa))
-    return leaf[1].gpa if leaf and leaf[0] == td.actor else None
+    leaf = peek_sept.leaf_of(_leaves(ask), page_of(hpa))
+    return leaf[1].gpa + page_of(hpa) - leaf[1].hpa if leaf and leaf[0] == td.actor else None
 
 
 def tree(ask: Questions, td: TdInfo, opened: Collection[Hpa], here: Gpa | None) -> Tree:

@@ -137,33 +137,43 @@ class MachinesPanel(Board):
             for n in made.nodes
         }  # fmt: skip
         pairs = {(e.before, e.after) for e in made.edges}
+        labels: list[tuple[graph.Bow, Edge]] = []
         for edge in sorted(made.edges, key=lambda e: (e.taken, e.usable)):
             others = [box for state, box in boxes.items() if state not in (edge.before, edge.after)]
             back = (edge.after, edge.before) in pairs
             way = graph.bow(boxes[edge.before], boxes[edge.after], others, back, 5 * u, area)
-            self._edge(brush, way, edge, area)
+            self._edge(brush, way, edge)
+            labels += [(way, edge)] if _role(edge) else []
         for node in made.nodes:
             self._node(brush, boxes[node.state], node, made)
+        busy = list(boxes.values())
+        for way, edge in reversed(labels):
+            self._label(brush, way, edge, area, busy)
 
-    def _edge(self, brush: Brush, way: graph.Bow, edge: Edge, area: QRectF) -> None:
+    def _edge(self, brush: Brush, way: graph.Bow, edge: Edge) -> None:
         u = brush.u
-        role = "phase" if edge.taken else "accent" if edge.usable else "secondary"
-        color = (
-            brush.color(role) if role != "secondary" else mix(self.theme.panel, self.theme.secondary, 0.55)
-        )
-        graph.paint(brush, way, color, (2.4 if edge.taken or edge.usable else 1.2) * u)
+        role = _role(edge)
+        color = brush.color(role) if role else mix(self.theme.panel, self.theme.secondary, 0.55)
+        graph.paint(brush, way, color, (2.4 if role else 1.2) * u)
         middle = way.at(0.5)
-        if edge.usable or edge.taken:
-            name = edge.leaves[0].removeprefix("TDH.").removeprefix("TDG.")
-            words = name if len(edge.leaves) == 1 else f"{name} +{len(edge.leaves) - 1}"
-            room = max(abs(way.end.x() - way.start.x()) - 16 * u, 0)
-            steep = abs(way.end.y() - way.start.y()) > 14 * u
-            if steep or brush.width(words, True, 11) <= room:
-                box = brush.pill(middle, words, brush.color("panel"), brush.color("text"), brush.color(role),
-                                 size=11, bold=False, keep=area)  # fmt: skip
-                self.hit(box, None, edge.tooltip)
-                return
         self.hit(QRectF(middle.x() - 9 * u, middle.y() - 9 * u, 18 * u, 18 * u), None, edge.tooltip)
+
+    def _label(self, brush: Brush, way: graph.Bow, edge: Edge, area: QRectF, busy: list[QRectF]) -> None:
+        """What leads along an arrow that matters now, where it covers neither a box nor another label."""
+        u = brush.u
+        name = edge.leaves[0].removeprefix("TDH.").removeprefix("TDG.")
+        words = name if len(edge.leaves) == 1 else f"{name} +{len(edge.leaves) - 1}"
+        width, height = brush.width(words, True, 11) + 16 * u, brush.font(True, 11)[1].height() + 4 * u
+        for share in (0.5, 0.38, 0.62, 0.28, 0.72):
+            at = way.at(share)
+            left = max(area.left(), min(at.x() - width / 2, area.right() - width))
+            box = QRectF(left, at.y() - height / 2, width, height)
+            if not any(box.intersects(other) for other in busy):
+                brush.pill(at, words, brush.color("panel"), brush.color("text"), brush.color(_role(edge)),
+                           size=11, bold=False, keep=area)  # fmt: skip
+                self.hit(box, None, edge.tooltip)
+                busy.append(box)
+                return
 
     def _node(self, brush: Brush, rect: QRectF, node: Node, made: Picture) -> None:
         u = brush.u
@@ -223,6 +233,11 @@ class MachinesPanel(Board):
             brush.wrapped(QRectF(area.left(), y, area.width(), line), words, role, size=12, lines=count)
             y += count * line
         return y
+
+
+def _role(edge: Edge) -> str:
+    """Colour of an arrow that matters now; empty for the others."""
+    return "phase" if edge.taken else "accent" if edge.usable else ""
 
 
 def _lines(brush: Brush, words: str, width: float) -> int:

@@ -5,9 +5,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from tdxviz.core import commands as c
 from tdxviz.core import peek, peek_sept
+from tdxviz.core.arch.leaves import BY_NAME
 from tdxviz.core.arch.state_table import PAGE_TYPES
-from tdxviz.core.tdx.module import PamtEntry
 from tdxviz.core.units import MIB, PAGE
 from tdxviz.ui.present import memory_map as m
 from tdxviz.ui.present.map_events import Written
@@ -46,10 +47,15 @@ def test_page_types_are_those_of_the_pamt(ready) -> None:
 
 def test_a_large_page_covers_its_range(ready) -> None:
     machine = ready("ci")
-    owner = next(iter(machine.module.actors))
-    machine.module.pamt[32 * MIB] = PamtEntry("PT_REG", owner, 1)
-    made = layer(machine, "type")
-    assert named(made, 32 * MIB) == named(made, 34 * MIB - PAGE) == "PT_REG TD-A 2 MiB"
+    machine.do(
+        c.Seamcall(rax=BY_NAME["TDH.MEM.PAGE.AUG"].number, lp=1, rcx=0x8020_0001, rdx=0x60_0000, r8=32 * MIB)
+    )
+    made, use = layer(machine, "type"), layer(machine, "accept")
+    for hpa in (32 * MIB, 34 * MIB - PAGE):
+        assert named(made, hpa) == "PT_REG TD-A 2 MiB"
+        assert named(use, hpa) == "pending"
+        assert "PAMT: PT_REG, 2 MiB, owner TD-A" in m.page_words(Questions(machine), made, hpa // PAGE)
+    assert "GPA 0x803f f000, PENDING" in m.page_words(Questions(machine), made, 34 * MIB // PAGE - 1)
     assert named(made, 34 * MIB) == "PT_NDA"
 
 
