@@ -5,6 +5,7 @@ it: a page that the PAMT does not give to the TD, or a state that does not exist
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from tdxviz.core.arch import state_table as st
 from tdxviz.core.arch import structures as s
@@ -161,17 +162,27 @@ class Td:
 
 
 class Vcpu:
-    """One vCPU, by its TDVPR page."""
+    """One vCPU, by its TDVPR page. Its pages are looked at when something in them is asked for: not
+    before a leaf has seen that the TD still has its key."""
 
     def __init__(self, td: Td, tdvpr: Hpa) -> None:
         self.td, self.tdvpr = td, tdvpr
+
+    @cached_property
+    def vps(self) -> Fields:
+        """All pages of the TDVPS. Raises MachineCheck or Inconsistent."""
+        td, tdvpr = self.td, self.tdvpr
         first = Fields(td.p, td.hkid, (tdvpr,), s.TDVPS, td.m, td.tdr_page)
         count = first["NUM_TDVPS"]
         if count > s.MAX_TDVPS:
             raise Inconsistent(f"TDVPS.NUM_TDVPS holds {count:#x}")
         pages = (tdvpr, *(first[f"TDVPS_PA{n}"] for n in range(1, count)))
-        self.vps = Fields(td.p, td.hkid, pages, s.TDVPS, td.m, td.tdr_page)
-        self.count = max(count, 1)
+        return Fields(td.p, td.hkid, pages, s.TDVPS, td.m, td.tdr_page)
+
+    @property
+    def count(self) -> int:
+        """Pages of the TDVPS that were added so far, the TDVPR among them."""
+        return len(self.vps.pages)
 
     @property
     def state(self) -> str:

@@ -5,6 +5,7 @@ import pytest
 from tdxviz.core import events as e
 from tdxviz.core.arch import status as s
 from tdxviz.core.host import layout
+from tdxviz.core.tdx import dispatch
 from tests.core.tdx import checks_mng, kit
 
 HKID = layout.HKIDS[0]
@@ -81,3 +82,35 @@ def test_the_deprecated_leaf_succeeds_whatever_it_is_told(built):
     before = kit.essence(machine)
     assert call(machine, "TDH.MNG.KEY.RECLAIMID", rcx=(1 << 64) - 1) == "TDX_SUCCESS"
     assert kit.essence(machine) == before
+
+
+def torn_down(machine, *, reused: bool) -> None:
+    """The key is gone; with ``reused`` another TD has it now."""
+    call(machine, "TDH.VP.FLUSH", rcx=layout.TDVPR)
+    call(machine, "TDH.MNG.VPFLUSHDONE", rcx=layout.TDR)
+    for lp in (0, 2):
+        call(machine, "TDH.PHYMEM.CACHE.WB", lp=lp)
+    assert call(machine, "TDH.MNG.KEY.FREEID", rcx=layout.TDR) == "TDX_SUCCESS"
+    if reused:
+        assert call(machine, "TDH.MNG.CREATE", rcx=kit.FREE_PAGE, rdx=HKID) == "TDX_SUCCESS"
+        for lp in (0, 2):
+            call(machine, "TDH.MNG.KEY.CONFIG", rcx=kit.FREE_PAGE, lp=lp)
+
+
+LIVES = {
+    "fatal": kit.tdr_field("FATAL", 1),
+    "blocked": lambda machine: [machine.do(kit.valid("TDH.VP.FLUSH")), kit.first("TDH.MNG.VPFLUSHDONE", rcx=layout.TDR)(machine)],
+    "torn down": lambda machine: torn_down(machine, reused=False),
+    "key reused": lambda machine: torn_down(machine, reused=True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_no_leaf_touches_memory_whose_key_is_gone(built, life):
+    machine = built.copy()
+    LIVES[life](machine)
+    for leaf in dispatch.BODIES:
+        twin = machine.copy()
+        events = twin.do(kit.valid(leaf))
+        assert isinstance(events[-1], e.LeafReturned), (leaf, events)
+        assert not twin.module.dead
