@@ -55,6 +55,7 @@ class Tdcall(Command, frozen=True, kw_only=True, tag=True):
     of a tester. RAX = leaf | version << 16; a register that is not named keeps the guest's value.
 
     No instruction is fetched for it and RIP stays; all else is as if the guest had a TDCALL there.
+    ``hold`` as for ``Seamcall``: the guest's call stays inside the module until ``Proceed``.
     """
 
     rax: int
@@ -73,6 +74,7 @@ class Tdcall(Command, frozen=True, kw_only=True, tag=True):
     r13: int | None = None
     r14: int | None = None
     r15: int | None = None
+    hold: int | None = None
 
 
 class RunGuest(Command, frozen=True, kw_only=True, tag=True):

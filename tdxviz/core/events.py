@@ -373,7 +373,7 @@ class SeamcallFailed(Event, frozen=True, kw_only=True, tag=True):
 
 
 class SeamcallHeld(Event, frozen=True, kw_only=True, tag=True):
-    """A SEAMCALL is inside the module and takes its time there."""
+    """A SEAMCALL (or TDCALL) is inside the module and takes its time there."""
 
     name: str
     passed: int

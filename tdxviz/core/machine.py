@@ -166,7 +166,7 @@ class Machine:
             self._refuse(command, f"logical processor {command.lp} is in no call")
             return
         self.platform.trace = False
-        dispatch.proceed(self.platform, self.module, command.lp)
+        running.proceed(self.state, command.lp)
 
     def _reboot(self, command: c.Reboot) -> None:
         if command.spd_factor not in power.SPD_FACTORS:

@@ -14,6 +14,7 @@ from tdxviz.core.events import (
     HostRegistersRead,
     InterruptArrived,
     RunPaused,
+    SeamcallHeld,
     TimePassed,
 )
 from tdxviz.core.faults import (
@@ -29,7 +30,9 @@ from tdxviz.core.faults import (
 from tdxviz.core.guest import boundary, exceptions, execute
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import LogicalProcessor
-from tdxviz.core.tdx import guest_memory, guest_side
+from tdxviz.core.tdx import dispatch, guest_leaves, guest_memory, guest_side
+from tdxviz.core.tdx.locks import Inside
+from tdxviz.core.tdx.shutdown import guarded
 from tdxviz.core.units import U64
 from tdxviz.core.world import State
 
@@ -214,8 +217,44 @@ def tdcall(state: State, command: c.Tdcall) -> None:
         reason = f"no TD runs on logical processor {lp.id}; enter one first"
         state.platform.note(CommandRefused(lp=lp.id, command="Tdcall", reason=reason))
         return
+    if command.hold is not None and _lingers(state, command, command.hold):
+        return
+    _set_registers(lp, command)
+    _attend(state, lp, translation(state, lp), Intercept("TDCALL", 0))
+
+
+def _set_registers(lp: LogicalProcessor, command: c.Tdcall) -> None:
     for number, name in enumerate(GPR_NAMES):
         value = getattr(command, name.lower(), None)
         if value is not None:
             lp.cpu.gprs[number] = value & U64
-    _attend(state, lp, translation(state, lp), Intercept("TDCALL", 0))
+
+
+def _lingers(state: State, command: c.Tdcall, checks: int) -> bool:
+    """Whether the call stays inside the module; tried on a copy, for the locks that it takes."""
+    twin, module = state.copy(), state.module
+    assert twin.module is not None and module is not None
+    _set_registers(twin.platform.lps[command.lp], command)
+    call = None
+    with guarded(twin.platform, twin.module, command.lp):
+        call = guest_leaves.held(twin.platform, twin.module, command.lp, checks)
+    if call is None:
+        return False
+    regs = {name.lower(): getattr(command, name.lower(), None) for name in GPR_NAMES}
+    named = tuple((name, value) for name, value in regs.items() if value is not None)
+    module.inside[command.lp] = Inside(call.leaf.name, named, tuple(call.locks))
+    locks = tuple(str(lock) for lock in call.locks)
+    state.platform.note(SeamcallHeld(lp=command.lp, name=call.leaf.name, passed=call.passed, locks=locks))
+    return True
+
+
+def proceed(state: State, lp: int) -> None:
+    """The call that a logical processor is still in goes on, the host's or the guest's."""
+    module = state.module
+    assert module is not None
+    held = module.inside[lp]
+    if not held.name.startswith("TDG."):
+        dispatch.proceed(state.platform, module, lp)
+        return
+    del module.inside[lp]
+    tdcall(state, c.Tdcall(lp=lp, **dict(held.regs)))

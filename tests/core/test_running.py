@@ -213,3 +213,25 @@ def test_the_hosts_counter_stands_still_while_a_td_runs(ready, world, counted):
     machine.do(c.RunGuest(steps=30))
     (after,) = machine.do(c.HostCount())
     assert after.retired - before.retired == counted
+
+
+def test_a_tdcall_that_takes_its_time_keeps_the_guest_inside_the_module(ready):
+    """Its lock is found by others, an interrupt waits, and then it ends as any other TDCALL."""
+    machine = ready("ci")
+    gpa = layout.GUEST_BASE + 0xC000
+    machine.do(c.Seamcall(rax=6, lp=1, rcx=gpa, rdx=layout.TDR, r8=0x80_0000))
+    (held,) = machine.do(c.Tdcall(rax=6, rcx=gpa, hold=99))
+    assert isinstance(held, e.SeamcallHeld)
+    assert held.locks[0].startswith("SEPT_ENTRY")
+    assert isinstance(machine.do(c.RunGuest(lp=0))[0], e.CommandRefused)
+    blocked = machine.do(c.Seamcall(rax=7, lp=1, rcx=gpa, rdx=layout.TDR))[-1]
+    assert "entry" in blocked.reason
+    assert "locked" in blocked.reason
+    twin = machine.copy()
+    assert twin.fingerprint() == machine.fingerprint()
+    machine.do(c.RaiseInterrupt(lp=0))
+    returned = machine.do(c.Proceed(lp=0))[-1]
+    assert (returned.name, returned.status) == ("TDG.MEM.PAGE.ACCEPT", 0)
+    assert machine.do(c.RunGuest(lp=0))[-1].name == "TDH.VP.ENTER"
+    assert isinstance(machine.do(c.Proceed(lp=0))[0], e.CommandRefused)
+    assert isinstance(twin.do(c.Tdcall(rax=6, rcx=1 << 47, hold=99))[0], e.CommandRefused)

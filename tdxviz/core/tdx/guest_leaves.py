@@ -10,7 +10,7 @@ from tdxviz.core.arch import exits, sept
 from tdxviz.core.arch import registers as r
 from tdxviz.core.arch import status as s
 from tdxviz.core.arch.leaves import TDCALL, Leaf
-from tdxviz.core.faults import GuestFault, LeftGuest, Refused
+from tdxviz.core.faults import GuestFault, LeftGuest, Lingering, Refused
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx import entry, guest_attr, guest_measure, guest_rdwr
@@ -53,6 +53,24 @@ def tdcall(p: Platform, m: Module, lp: int, length: int) -> GuestFault | None:
         else:
             _return(p, lp, length, row.name, status, call.passed, "", call.outputs)
     return None
+
+
+def held(p: Platform, m: Module, lp: int, checks: int) -> Call | None:
+    """The TDCALL as far as so many checks, on a machine that is thrown away; None if it ends before."""
+    cpu = p.lps[lp].cpu
+    row = TDCALL.get(cpu.gprs[r.RAX] & 0xFFFF)
+    if row is None or cpu.bits != 64 or _dispatcher_refusal(cpu.gprs[r.RAX], row):
+        return None
+    regs = {name.lower(): value for name, value in zip(r.GPR_NAMES, cpu.gprs, strict=True)}
+    call = Call(p, m, lp, row, regs, hold=checks)
+    try:
+        if checks > 0:
+            BODIES[row.name](call, entry.running_vcpu(p, m, lp).td, cpu, 0)
+    except Lingering:
+        pass
+    except (Refused, LeftGuest):
+        return None
+    return call
 
 
 def _dispatcher_refusal(rax: int, row: Leaf | None) -> str:

@@ -1,17 +1,16 @@
 """Cases for the checks on locks: another logical processor is inside the module and holds the lock."""
 
 from tdxviz.core.arch.leaves import BY_NAME
-from tdxviz.core.commands import Seamcall
+from tdxviz.core.commands import Seamcall, Tdcall
 from tdxviz.core.events import SeamcallHeld
 from tdxviz.core.host import layout
 from tests.core.tdx import kit
-from tests.core.tdx.cases import Case, Key
+from tests.core.tdx.cases import TD_2M, Case, Key
 from tests.core.tdx.checks_mem_range import TABLE, TDR, kick
 
 OTHER_LP = 2
 NO_WRITER = "only migration leaves take the OP_STATE lock exclusively; they are not modelled yet"
 RTMR = "only another vCPU's TDCALL takes the RTMR lock, and it ends within its command"
-GUEST_SIDE = "only a guest's TDCALL locks an entry but not the tree, and it ends within its command"
 
 
 def held(leaf: str, checks: int, *, lp: int = OTHER_LP, **regs: int) -> kit.Prepare:
@@ -39,6 +38,18 @@ def beside_the_guest(rcx: int) -> kit.Prepare:
         regs = {"rcx": rcx, "rdx": TDR, "lp": OTHER_LP, "hold": 15}
         events = machine.do(Seamcall(rax=BY_NAME["TDH.MEM.SEPT.RD"].number, **regs))
         assert isinstance(events[-1], SeamcallHeld), events
+
+    return prepare
+
+
+def accepting(rcx: int, *, hpa: int) -> kit.Prepare:
+    """The guest is in the middle of accepting a page that the host has just added."""
+
+    def prepare(machine) -> None:
+        kit.first("TDH.MEM.PAGE.AUG", rcx=rcx, rdx=TDR, r8=hpa, lp=1)(machine)
+        events = machine.do(Tdcall(rax=6, rcx=rcx, hold=5))
+        assert isinstance(events[-1], SeamcallHeld), events
+        assert events[-1].locks[0].startswith("SEPT_ENTRY")
 
     return prepare
 
@@ -98,7 +109,9 @@ def _everything() -> tuple[dict[Key, Case], dict[Key, str]]:
             if check.text.startswith("OP_STATE lock"):
                 without[leaf, number] = NO_WRITER
             elif check.text.startswith("SEPT entry lock") and leaf in TREE_EXCLUSIVE_LEAVES:
-                without[leaf, number] = GUEST_SIDE
+                at = TD_2M | 1
+                guest = accepting(at, hpa=kit.FREE_PAGE)
+                found[leaf, number] = Case({"rcx": at}, (guest,), stage="running")
             elif case := common(leaf, check.text):
                 found[leaf, number] = case
     return found, without
