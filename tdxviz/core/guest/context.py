@@ -104,7 +104,7 @@ class Context:
         ):
             self.stale = True
 
-    def _remember(self, gla: Gla, before: int, places: dict[int, int], right: str) -> None:
+    def _remember(self, gla: Gla, before: tuple[int, int], places: dict[int, int], right: str) -> None:
         self.notice(before)
         if self.seen is not None or self.cpl != self.cpu.cpl:
             return
@@ -112,14 +112,16 @@ class Context:
         if entry is not None and right in path.rights(entry, self.cpl):
             places[gla >> 12] = with_keyid(entry.hpa, entry.keyid) - (gla & -PAGE)
 
-    def moves(self) -> int:
+    def moves(self) -> tuple[int, int]:
         """Changes of TLB and cache so far."""
-        return self.tlb.changes + self.cache.changes
+        return self.tlb.changes, self.cache.changes
 
-    def notice(self, before: int) -> None:
+    def notice(self, before: tuple[int, int]) -> None:
         """Forget what may be wrong if something changed since ``moves`` said ``before``."""
-        if self.moves() != before:
+        if self.tlb.changes != before[0]:
             self.forget()
+        elif self.cache.changes != before[1]:
+            self.stale = True
 
     def probe(self, gla: Gla, size: int) -> None:
         """Make sure that a store will succeed."""
@@ -128,16 +130,16 @@ class Context:
         self.notice(before)
 
     def forget(self) -> None:
-        """The TLB, the cache or the mode changed."""
+        """The TLB changed."""
         self.rd.clear()
         self.wr.clear()
         self.fx.clear()
-        self.known.clear()
         self.stale = True
 
     def new_mode(self) -> None:
         """The same bytes may mean something else now, and other pages may be reached."""
         self.forget()
+        self.known.clear()
         self.cpl = self.cpu.cpl
 
     def flush_translations(self, gla: Gla | None, reason: str) -> None:

@@ -12,8 +12,9 @@ def _flush(drop: bool, name: str) -> Build:
         at = address(ins)
 
         def run(x: Context) -> None:
+            before = x.moves()
             path.flush_line(x.p, x.lp, x.ctx, at(x), name, drop=drop)
-            x.forget()
+            x.notice(before)
 
         return run
 

@@ -81,23 +81,15 @@ def seen_on(lp: LogicalProcessor) -> Seen:
 
 
 def load(x: "Context", seen: Seen, gla: Gla, size: int) -> bytes:
-    key = gla, size
-    place = seen.loads.get(key)
-    if (
-        place is not None
-        and x.tlb.lookup(x.ctx.vpid, gla) is place.entry
-        and place.user is (x.cpu.cpl == USER)
-    ):
-        line = x.lines.get(place.tag)
-        if line is not None:
-            told = seen.told.get(key)
-            if told is None or told[0] is not line.data:
-                told = seen.told[key] = _loaded(x, place, gla, size, line)
-            x.p.note_all(told[2])
-            return told[1]
-    data = path.load(x.p, x.lp, x.ctx, gla, size)
-    _learn(x, seen, seen.loads, "load", gla, size)
-    return data
+    place = _place(x, seen, seen.loads, "load", gla, size)
+    line = None if place is None else x.lines.get(place.tag)
+    if place is None or line is None:
+        return path.load(x.p, x.lp, x.ctx, gla, size)
+    told = seen.told.get((gla, size))
+    if told is None or told[0] is not line.data or told[2][0] is not place.before[0]:
+        told = seen.told[gla, size] = _loaded(x, place, gla, size, line)
+    x.p.note_all(told[2])
+    return told[1]
 
 
 def _loaded(
@@ -114,42 +106,39 @@ def _loaded(
 
 def store(x: "Context", seen: Seen, gla: Gla, data: bytes) -> None:
     size = len(data)
-    place = seen.stores.get((gla, size))
-    if (
-        place is not None
-        and x.tlb.lookup(x.ctx.vpid, gla) is place.entry
-        and place.user is (x.cpu.cpl == USER)
-    ):
-        line = x.lines.get(place.tag)
-        if line is not None:
-            p, start, old = x.p, gla % LINE, line.data
-            p.note_all(place.before)
-            x.lines[place.tag] = CacheLine(old[:start] + data + old[start + size :], True, x.package)
-            p.note(
-                e.MemoryStored(
-                    lp=x.lp.id, actor=x.ctx.actor, gla=gla, gpa=place.gpa, hpa=place.hpa,
-                    keyid=place.entry.keyid, data=data,
-                )
-            )  # fmt: skip
-            return
-    path.store(x.p, x.lp, x.ctx, gla, data)
-    _learn(x, seen, seen.stores, "store", gla, size)
-
-
-def _learn(
-    x: "Context", seen: Seen, places: dict[tuple[Gla, int], Place], kind: str, gla: Gla, size: int
-) -> None:
-    entry = x.tlb.lookup(x.ctx.vpid, gla)
-    if entry is None or gla % LINE + size > LINE:
+    place = _place(x, seen, seen.stores, "store", gla, size)
+    line = None if place is None else x.lines.get(place.tag)
+    if place is None or line is None:
+        path.store(x.p, x.lp, x.ctx, gla, data)
         return
+    p, start, old = x.p, gla % LINE, line.data
+    p.note_all(place.before)
+    x.lines[place.tag] = CacheLine(old[:start] + data + old[start + size :], True, x.package)
+    p.note(
+        e.MemoryStored(
+            lp=x.lp.id, actor=x.ctx.actor, gla=gla, gpa=place.gpa, hpa=place.hpa,
+            keyid=place.entry.keyid, data=data,
+        )
+    )  # fmt: skip
+
+
+def _place(
+    x: "Context", seen: Seen, places: dict[tuple[Gla, int], Place], kind: str, gla: Gla, size: int
+) -> Place | None:
+    """Where an access within one line goes, if the TLB has its translation and lets it."""
+    entry, user = x.tlb.lookup(x.ctx.vpid, gla), x.cpu.cpl == USER
+    place = places.get((gla, size))
+    if place is not None and entry is place.entry and user is place.user:
+        return place
+    if entry is None or gla % LINE + size > LINE or path.BIT[kind] not in path.rights(entry, x.cpu.cpl):
+        return None
     if len(places) >= MOST:
         places.clear()
         seen.told.clear()
-    offset = gla % PAGE
-    tag = with_keyid(entry.hpa + offset & -LINE, entry.keyid)
-    places[gla, size] = Place(
-        entry, x.cpu.cpl == USER, tag, hits(x, entry, kind, gla, size), entry.gpa + offset, entry.hpa + offset
-    )
+    hpa = entry.hpa + gla % PAGE
+    tag, before = with_keyid(hpa & -LINE, entry.keyid), hits(x, entry, kind, gla, size)
+    place = places[gla, size] = Place(entry, user, tag, before, entry.gpa + gla % PAGE, hpa)
+    return place
 
 
 def hits(x: "Context", entry: TlbEntry, kind: str, gla: Gla, size: int) -> tuple[e.Event, ...]:
