@@ -113,6 +113,9 @@ def _completion(status: dict[str, str | None]) -> str:
 
 
 def _short(value: object) -> str:
+    """Numbers above 9 in hex, also those of registers."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} {_short(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, bool) or not isinstance(value, int):
         return str(value)
     return f"{value:#x}" if value > 9 else str(value)

@@ -59,6 +59,7 @@ def test_a_file_of_seamcalls_prints_each_completion_with_its_reason(tmp_path, ca
     text = capsys.readouterr().out
     assert "2: TDH.SYS.INIT\n    -> TDX_SUCCESS 0x0000000000000000\n" in text
     assert "3: TDH.SYS.LP.INIT lp=3" in text
+    assert "inputs={RCX 0xffffffffffffffff}" in text
     assert "-> TDX_SYS_CONFIG_NOT_PENDING 0xc000050c00000000: SYS.LP.INIT is missing" in text
     assert "-> TDX_OPERAND_INVALID 0xc000010000000001 (RCX): RCX has reserved bits set [check: RCX" in text
     assert "6: Seamcall rax=0xffffffffffffffff" in text and "(RAX): RAX has reserved bits set" in text
