@@ -27,7 +27,6 @@ WIDER = {
     "core/guest/test_compiled.py",  # gcc, loader, runtime, host and vCPU together
     "core/guest/test_oracle.py",  # the host CPU against our vCPU
     "core/tdx/test_sept_states.py",  # every leaf in every state
-    "core/tdx/test_exit.py",  # exits through several modules
     "ui/test_keyboard.py",  # a whole lesson by keys
     "ui/test_killed.py",  # the app killed and started again
     "ui/test_pyside_refcount.py",  # PySide6 itself

@@ -99,6 +99,8 @@ class RaiseInterrupt(Command, frozen=True, kw_only=True, tag=True):
 
     lp: int = 0
     vector: int = 0x20
+    kind: Literal["interrupt", "nmi", "init", "smi", "msmi"] = "interrupt"
+    """``msmi``: an SMI that signals a machine check. Only ``interrupt`` uses the vector."""
 
 
 class VmCreate(Command, frozen=True, kw_only=True, tag=True):

@@ -249,6 +249,8 @@ class HostRegistersRead(Event, frozen=True, kw_only=True, tag=True):
 
     gprs: tuple[int, ...]
     xmm: tuple[int, ...]
+    others: dict[str, int] = {}
+    """CR2, debug registers, XCR0 and MSRs that no VMCS switches, by name."""
 
 
 class DmaMapped(Event, frozen=True, kw_only=True, tag=True):
@@ -473,6 +475,22 @@ class IbpbIssued(Event, frozen=True, kw_only=True, tag=True):
     """Predictor entries that went."""
 
 
+class BranchHistoryCleared(Event, frozen=True, kw_only=True, tag=True):
+    """The branch history buffer was overwritten; what the other side left in it steers nothing."""
+
+    reason: str
+
+
+class SteppingFiltered(Event, frozen=True, kw_only=True, tag=True):
+    """The module suspects single-stepping: the TD runs ``further`` more instructions (a random number)
+    before the interruption may leave it. The host is not told."""
+
+    td: str
+    moved: int
+    """Bytes that RIP moved since TDH.VP.ENTER."""
+    further: int
+
+
 class MeasurementExtended(Event, frozen=True, kw_only=True, tag=True):
     """``register``: MRTD or RTMR0..3. ``what``: the 128-byte block's name; digest is set when final."""
 
@@ -588,6 +606,8 @@ class TimePassed(Event, frozen=True, kw_only=True, tag=True):
 
 class InterruptArrived(Event, frozen=True, kw_only=True, tag=True):
     vector: int
+    kind: str = "interrupt"
+    """``interrupt``, ``nmi``, ``init``, ``smi`` or ``msmi``."""
 
 
 class InterruptsPosted(Event, frozen=True, kw_only=True, tag=True):

@@ -19,7 +19,7 @@ from tdxviz.core.faults import Architectural, EptViolation, GuestFault, Intercep
 from tdxviz.core.hw import msr_access, path
 from tdxviz.core.hw.cpu import GPR_NAMES, RAX, RBX, RCX, RDX
 from tdxviz.core.hw.path import Translation
-from tdxviz.core.hw.platform import LogicalProcessor
+from tdxviz.core.hw.platform import INIT, MSMI, NMI, SMI, LogicalProcessor
 from tdxviz.core.units import PAGE, U64, Gpa, Hpa
 from tdxviz.core.world import State, Vm
 
@@ -162,10 +162,17 @@ def vm_exit(
     """The CPU saves RIP and RSP into the host's VMCS; every other register simply stays."""
     vm = state.vms[lp.vm]
     lp.gprs, lp.xmm = vm.cpu.gprs.copy(), vm.cpu.xmm.copy()
+    lp.host.inherit(vm.cpu)
     lp.mode, lp.vm, vm.lp = "host", -1, -1
     state.platform.note(
         VmExited(lp=lp.id, vm=vm.actor, reason=reason, why=why, gpa=gpa, qualification=qualification)
     )
+
+
+def interruption(state: State, lp: LogicalProcessor, event: int) -> None:
+    """Exits for interrupts, NMI, INIT and SMI, with the VM's registers where they are."""
+    reasons = {NMI: (0, "NMI"), INIT: (3, "INIT signal"), SMI: (6, "SMI"), MSMI: (6, "SMI")}
+    vm_exit(state, lp, *reasons.get(event, (1, f"external interrupt {event:#x}")))
 
 
 def translation(state: State, lp: LogicalProcessor) -> Translation:

@@ -4,6 +4,8 @@ TDH.VP.ENTER and VmEnter only change a processor's mode; here the guest then run
 architectural outcome of a guest instruction is caught here and nowhere else.
 """
 
+from typing import NamedTuple
+
 from tdxviz.core import commands as c
 from tdxviz.core import legacy
 from tdxviz.core.arch.registers import GPR_NAMES
@@ -29,12 +31,14 @@ from tdxviz.core.faults import (
 )
 from tdxviz.core.guest import boundary, exceptions, execute
 from tdxviz.core.hw.path import Translation
-from tdxviz.core.hw.platform import LogicalProcessor
-from tdxviz.core.tdx import dispatch, guest_leaves, guest_memory, guest_side
+from tdxviz.core.hw.platform import INIT, MSMI, NMI, SMI, LogicalProcessor
+from tdxviz.core.tdx import dispatch, guest_leaves, guest_memory, guest_side, stepping
 from tdxviz.core.tdx.locks import Inside
 from tdxviz.core.tdx.shutdown import guarded
 from tdxviz.core.units import U64
 from tdxviz.core.world import State
+
+OTHERS = {"nmi": NMI, "init": INIT, "smi": SMI, "msmi": MSMI}
 
 
 def run_guest(state: State, command: c.RunGuest) -> None:
@@ -49,65 +53,87 @@ def run_guest(state: State, command: c.RunGuest) -> None:
             )
         )
         return
-    left, first = command.steps, lp.retired
-    while left > 0 and lp.mode != "host":
-        if lp.pending_interrupt >= 0 and _physical_interrupt(state, lp):
-            return
-        used = _run_some(state, lp, left, command.until, command.stop_before, first)
-        if used == 0 or (lp.mode != "host" and lp.cpu.rip == command.until):
-            return
-        left -= used
+    _go_on(state, lp, command.steps, Goal(command.until, command.stop_before, lp.retired))
 
 
 def wait(state: State, command: c.HostWait) -> None:
     """Every guest that is entered goes on for a while; the host enters nobody."""
     ran: list[str] = []
     for lp in state.platform.lps:
-        if lp.mode == "host":
-            continue
-        actor, left = translation(state, lp).actor, command.steps
-        while left > 0 and lp.mode != "host":
-            if lp.pending_interrupt >= 0 and _physical_interrupt(state, lp):
-                break
-            left -= _run_some(state, lp, left, None)
-        ran += [actor] if left < command.steps else []
+        if lp.mode != "host":
+            actor = translation(state, lp).actor
+            ran += [actor] if _go_on(state, lp, command.steps, Goal()) else []
     state.platform.note(TimePassed(ran=tuple(ran)))
 
 
-def _run_some(
-    state: State, lp: LogicalProcessor, steps: int, until: int | None, stop: str = "", first: int = 0
-) -> int:
-    """As ``_run``; the host's performance counters stand still meanwhile if a TD runs that has not
-    opted in to them."""
+class Goal(NamedTuple):
+    """Where to stop early."""
+
+    until: int | None = None
+    """Before the instruction at this address."""
+    stop: str = ""
+    """Before this instruction, once others ran since ``first`` had retired."""
+    first: int = 0
+
+
+def _go_on(state: State, lp: LogicalProcessor, steps: int, goal: Goal) -> bool:
+    """Up to ``steps`` instructions, and those that the stepping filter adds. Returns whether any ran."""
+    left = steps
+    while lp.mode != "host" and (left > 0 or _held_back(state, lp)):
+        held = _held_back(state, lp)
+        if lp.pending_interrupt >= 0 and not held:
+            if _interruption(state, lp):
+                break
+            continue
+        used = _run_some(state, lp, held or left, Goal() if held else goal)
+        left -= 0 if held else used
+        if used == 0 or (lp.mode != "host" and not held and lp.cpu.rip == goal.until):
+            break
+    return left < steps
+
+
+def _held_back(state: State, lp: LogicalProcessor) -> int:
+    """Instructions that the TDX module's stepping filter still lets the guest run."""
+    return 0 if state.module is None else stepping.left(state.module, lp.id)
+
+
+def _run_some(state: State, lp: LogicalProcessor, steps: int, goal: Goal) -> int:
+    """As ``_run_until_outcome``, for the stepping filter and the host's performance counters; these
+    stand still meanwhile if a TD runs that has not opted in to them."""
     now = state.module.current.get(lp.id) if state.module and lp.mode == "td" else None
     before = lp.retired
-    used = _run(state, lp, steps, until, stop, first)
+    used = _run_until_outcome(state, lp, steps, goal)
+    if state.module is not None:
+        stepping.ran(state.module, lp.id, used)
     if now is not None and not now.perfmon:
         lp.uncounted += lp.retired - before
     return used
 
 
-def _run(
-    state: State, lp: LogicalProcessor, steps: int, until: int | None, stop: str, first: int
-) -> int:  # fmt: skip
+def _run_until_outcome(state: State, lp: LogicalProcessor, steps: int, goal: Goal) -> int:
     """Run until something needs attention. Returns how many steps of the budget were used; 0 when the
-    next instruction is ``stop`` and others ran since ``first`` had retired."""
+    next instruction is the goal's, or nothing could run."""
     p, ctx, cpu = state.platform, translation(state, lp), lp.cpu
+    if lp.nmi_window and lp.mode == "td" and not cpu.nmi_blocked:
+        assert state.module is not None
+        guest_side.nmi_window(p, state.module, lp.id)
+        if lp.mode == "host":
+            return 0
     try:
-        steps = boundary.before(p, lp, ctx, steps)
-        start, stepping = lp.cpu.rip, bool(lp.cpu.rflags & boundary.TF)
-        used = execute.run(p, lp, ctx, lp.cpu, steps, until)
+        steps = boundary.before(p, lp, ctx, 1 if lp.nmi_window else steps)
+        start, stepping_flag = cpu.rip, bool(cpu.rflags & boundary.TF)
+        used = execute.run(p, lp, ctx, cpu, steps, goal.until)
         lp.retired += used
-        boundary.after(p, lp, ctx, start, stepping)
+        boundary.after(p, lp, ctx, start, stepping_flag)
     except Boundary as complete:
         lp.retired += complete.executed + 1
         return complete.executed + 1
     except Architectural as outcome:
         lp.retired += outcome.executed
         rip = cpu.rip
-        if isinstance(outcome, Intercept) and outcome.name == stop and lp.retired > first:
+        if isinstance(outcome, Intercept) and outcome.name == goal.stop and lp.retired > goal.first:
             paused = RunPaused(
-                lp=lp.id, actor=ctx.actor, before=stop, rip=rip, rax=cpu.gprs[0], number=lp.retired + 1
+                lp=lp.id, actor=ctx.actor, before=goal.stop, rip=rip, rax=cpu.gprs[0], number=lp.retired + 1
             )  # fmt: skip
             p.note(paused)
             return 0
@@ -174,21 +200,22 @@ def translation(state: State, lp: LogicalProcessor) -> Translation:
 def raise_interrupt(state: State, command: c.RaiseInterrupt) -> None:
     """A guest takes it at its next instruction boundary; the host simply handles it."""
     lp = state.platform.lps[command.lp]
-    state.platform.note(InterruptArrived(lp=lp.id, vector=command.vector & 0xFF))
+    vector = command.vector & 0xFF
+    state.platform.note(InterruptArrived(lp=lp.id, vector=vector, kind=command.kind))
     in_module = state.module is not None and lp.id in state.module.inside
     if lp.mode != "host" or in_module:
-        lp.pending_interrupt = command.vector & 0xFF
+        lp.pending_interrupt = OTHERS.get(command.kind, vector)
 
 
-def _physical_interrupt(state: State, lp: LogicalProcessor) -> bool:
+def _interruption(state: State, lp: LogicalProcessor) -> bool:
     """A notification of posted interrupts is taken without an exit; anything else leaves the guest.
     Returns whether it left."""
-    vector, lp.pending_interrupt = lp.pending_interrupt, -1
+    event, lp.pending_interrupt = lp.pending_interrupt, -1
     if lp.mode == "vm":
-        legacy.vm_exit(state, lp, 1, f"external interrupt {vector:#x}")
+        legacy.interruption(state, lp, event)
         return True
     assert state.module is not None
-    return guest_side.guest_interrupt(state.platform, state.module, lp.id, vector)
+    return guest_side.guest_interrupt(state.platform, state.module, lp.id, event)
 
 
 def count(state: State, command: c.HostCount) -> None:
@@ -207,7 +234,9 @@ def read_host_registers(state: State, command: c.ReadHostRegisters) -> None:
         reason = f"a guest runs on logical processor {lp.id}; its registers are in use"
         state.platform.note(CommandRefused(lp=lp.id, command="ReadHostRegisters", reason=reason))
         return
-    state.platform.note(HostRegistersRead(lp=lp.id, gprs=tuple(lp.gprs), xmm=tuple(lp.xmm)))
+    state.platform.note(
+        HostRegistersRead(lp=lp.id, gprs=tuple(lp.gprs), xmm=tuple(lp.xmm), others=lp.host.told())
+    )
 
 
 def tdcall(state: State, command: c.Tdcall) -> None:

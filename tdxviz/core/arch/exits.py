@@ -5,7 +5,7 @@ CPUID, HLT, INVD, RDPMC, VMCALL = 10, 12, 13, 15, 18
 IO, RDMSR, WRMSR, MWAIT, MONITOR = 30, 31, 32, 36, 39
 EPT_VIOLATION, EPT_MISCONFIGURATION, WBINVD, TDCALL = 48, 49, 54, 77
 CR_ACCESS, XSETBV = 28, 55
-INVALID_GUEST_STATE, MACHINE_CHECK_AT_ENTRY = 33, 41
+INIT, SMI, INVALID_GUEST_STATE, MSR_LOADING, MACHINE_CHECK_AT_ENTRY = 3, 6, 33, 34, 41
 
 OF_INSTRUCTION = {
     "CPUID": 10, "GETSEC": 11, "HLT": 12, "INVD": 13, "RDPMC": 15, "RSM": 17, "VMCALL": 18,
@@ -18,8 +18,8 @@ OF_INSTRUCTION = {
 """Mnemonic -> exit reason with which the module gets the instruction."""
 
 NAMES = {
-    0: "NMI or exception", 1: "external interrupt", 2: "triple fault", 10: "CPUID", 12: "HLT",
+    0: "NMI or exception", 1: "external interrupt", 2: "triple fault", 3: "INIT", 6: "SMI", 10: "CPUID", 12: "HLT",
     13: "INVD", 15: "RDPMC", 18: "VMCALL", 28: "control register", 30: "I/O instruction", 31: "RDMSR", 32: "WRMSR",
-    33: "invalid guest state", 36: "MWAIT", 39: "MONITOR", 41: "machine check during VM entry", 48: "EPT violation",
+    33: "invalid guest state", 34: "MSR loading", 36: "MWAIT", 39: "MONITOR", 41: "machine check during VM entry", 48: "EPT violation",
     49: "EPT misconfiguration", 54: "WBINVD", 55: "XSETBV", 77: "TDCALL",
 }  # fmt: skip

@@ -10,6 +10,7 @@ from tdxviz.core.hw.cache import Cache
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.dram import Dram, Line
 from tdxviz.core.hw.drbg import Drbg
+from tdxviz.core.hw.host_state import HostState
 from tdxviz.core.hw.keyids import KeyTable
 from tdxviz.core.hw.memctl import MemoryController
 from tdxviz.core.hw.predictor import Predictor
@@ -19,6 +20,8 @@ from tdxviz.core.units import MIB, Hkid, Hpa, World
 SIZE = 256 * MIB
 """Memory of the scenarios. A larger machine costs only what is touched of it."""
 SEAM_RANGE = (0x0F00_0000, 0x1000_0000)
+NMI, INIT, SMI, MSMI = 256, 257, 258, 259
+"""Interruptions other than external interrupts, above the 256 vectors."""
 PACKAGE_OF_LP = (0, 0, 1, 1)
 
 
@@ -42,6 +45,7 @@ class LogicalProcessor:
     vm: int = -1
     last_tdvpr: Hpa = 0
     pending_interrupt: int = -1
+    """A vector, or NMI, INIT, SMI, MSMI."""
     retired: int = 0
     """Guest instructions completed here since power-on."""
     uncounted: int = 0
@@ -50,6 +54,9 @@ class LogicalProcessor:
     told: Any = None
     """What watched runs remember of events they made (``guest/watched.py``); no part of the state, and
     shared by copies, because each use checks that it still holds."""
+    host: HostState = field(default_factory=HostState)
+    nmi_window: bool = False
+    """The module waits for the guest to be able to take an NMI."""
 
     @property
     def tsc(self) -> int:
@@ -60,13 +67,14 @@ class LogicalProcessor:
         return LogicalProcessor(
             self.id, self.package, self.mode, self.cpu.copy(), self.gprs.copy(), self.xmm.copy(),
             self.tlb.copy(), self.tdvpr, self.vm, self.last_tdvpr, self.pending_interrupt, self.retired,
-            self.uncounted, self.predictor.copy(), self.told,
+            self.uncounted, self.predictor.copy(), self.told, self.host.copy(), self.nmi_window,
         )  # fmt: skip
 
     def digest(self, h: "hashlib._Hash") -> None:
         state = (
             self.id, self.mode, self.cpu, self.gprs, self.xmm, self.tdvpr, self.vm,
-            self.last_tdvpr, self.pending_interrupt, self.retired, self.uncounted,
+            self.last_tdvpr, self.pending_interrupt, self.retired, self.uncounted, self.host,
+            self.nmi_window,
         )  # fmt: skip
         h.update(repr(state).encode())
         self.tlb.digest(h)

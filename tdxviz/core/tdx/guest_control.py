@@ -7,7 +7,7 @@ from tdxviz.core.arch import exits
 from tdxviz.core.arch import registers as r
 from tdxviz.core.faults import GuestFault, Intercept
 from tdxviz.core.hw.platform import Platform
-from tdxviz.core.tdx import entry, ve
+from tdxviz.core.tdx import leaving, ve
 from tdxviz.core.tdx.call import quiet
 from tdxviz.core.tdx.module import Module
 
@@ -29,7 +29,7 @@ def xsetbv(p: Platform, m: Module, lp: int, length: int) -> GuestFault | None:
     cpu = p.lps[lp].cpu
     value = (cpu.gprs[r.RDX] & LOW) << 32 | cpu.gprs[r.RAX] & LOW
     with quiet(p):
-        xfam = entry.running_vcpu(p, m, lp).td.tdcs["XFAM"]
+        xfam = leaving.running_vcpu(p, m, lp).td.tdcs["XFAM"]
     if cpu.gprs[r.RCX] & LOW or value & ~(xfam & XCR0_KNOWN) or not legal_xcr0(value):
         return GuestFault(GP, 0)
     cpu.xcr0 = value

@@ -6,7 +6,7 @@ from tdxviz.core.arch import registers as r
 from tdxviz.core.faults import GuestFault
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.platform import Platform
-from tdxviz.core.tdx import entry, ve
+from tdxviz.core.tdx import leaving, ve
 from tdxviz.core.tdx.call import quiet
 from tdxviz.core.tdx.module import Module
 
@@ -19,7 +19,7 @@ def execute(p: Platform, m: Module, lp: int, length: int) -> GuestFault | None:
     cpu = p.lps[lp].cpu
     leaf, subleaf = cpu.gprs[r.RAX] & LOW, cpu.gprs[r.RCX] & LOW
     with quiet(p):
-        vcpu = entry.running_vcpu(p, m, lp)
+        vcpu = leaving.running_vcpu(p, m, lp)
         forced = vcpu.vps["CPUID_USER_VE" if cpu.cpl else "CPUID_SUPERVISOR_VE"]
         key = cpuid.resolve(leaf, subleaf)
         known = leaf not in cpuid.RESERVED and key[0] not in cpuid.FAULTING and key in cpuid.NAMES

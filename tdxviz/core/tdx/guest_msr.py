@@ -7,7 +7,7 @@ from tdxviz.core.faults import GuestFault
 from tdxviz.core.hw import msr_access
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.platform import Platform
-from tdxviz.core.tdx import entry, ve
+from tdxviz.core.tdx import leaving, ve
 from tdxviz.core.tdx.call import quiet
 from tdxviz.core.tdx.module import Module
 
@@ -26,7 +26,7 @@ def execute(p: Platform, m: Module, lp: int, name: str, length: int) -> GuestFau
     index, reading = cpu.gprs[r.RCX] & LOW, name == "RDMSR"
     row = msr_policy.rule(index)
     with quiet(p):
-        tdcs = entry.running_vcpu(p, m, lp).td.tdcs
+        tdcs = leaving.running_vcpu(p, m, lp).td.tdcs
         attributes, xfam = tdcs["ATTRIBUTES"], tdcs["XFAM"]
     if row.needs and not msr_policy.has(row.needs, attributes, xfam):
         return GuestFault(GP, 0)

@@ -6,9 +6,9 @@ Source: tdx-architecture 7.5, 9.5, 9.6, 10.1, 11.
 from tdxviz.core import events as e
 from tdxviz.core.arch import exits, instructions
 from tdxviz.core.faults import EptViolation, GuestFault, Inconsistent, Intercept, MachineCheck
-from tdxviz.core.hw import apic
+from tdxviz.core.hw import apic, platform
 from tdxviz.core.hw.platform import Platform
-from tdxviz.core.tdx import entry, guest_control, guest_cpuid, guest_leaves, guest_msr, ve
+from tdxviz.core.tdx import entry, guest_control, guest_cpuid, guest_leaves, guest_msr, leaving, stepping, ve
 from tdxviz.core.tdx.call import quiet
 from tdxviz.core.tdx.module import Module
 from tdxviz.core.tdx.shutdown import guarded
@@ -16,8 +16,9 @@ from tdxviz.core.units import PAGE, split_keyid
 
 UD, GP = 6, 13
 PENDING_EPT_VIOLATION = 6
-INTERRUPTION_VALID = 1 << 31
-PERFMON = 1 << 63
+INTERRUPTION_VALID, HARDWARE_EXCEPTION, NMI_TYPE = 1 << 31, 3 << 8, 2 << 8
+NMI_VECTOR, MC = 2, 18
+MSMI = platform.MSMI
 
 
 def guest_intercept(p: Platform, m: Module, lp: int, outcome: Intercept) -> GuestFault | None:
@@ -32,9 +33,11 @@ def guest_intercept(p: Platform, m: Module, lp: int, outcome: Intercept) -> Gues
 
 def _fatal_already(p: Platform, m: Module, lp: int, reason: int, why: str) -> bool:
     """Every exit of a vCPU whose TD is fatal ends its run, whatever the exit was for."""
-    fatal = entry.is_fatal(p, m, lp)
+    fatal = leaving.is_fatal(p, m, lp)
     if fatal:
-        entry.fatal_exit(p, m, lp, entry.Exit(reason, f"{why}, but the TD is fatal", entry.NON_ACCESSIBLE))
+        leaving.fatal_exit(
+            p, m, lp, leaving.Exit(reason, f"{why}, but the TD is fatal", leaving.NON_ACCESSIBLE)
+        )
     return fatal
 
 
@@ -83,7 +86,7 @@ def _ept_violation(p: Platform, m: Module, lp: int, outcome: EptViolation) -> Gu
     if outcome.state == "CORRUPT":
         raise Inconsistent(f"the Secure EPT entry for {outcome.gpa:#x} is in no state that exists")
     with quiet(p):
-        hidden = entry.running_vcpu(p, m, lp).td.tdcs["TD_CTLS"] & 1
+        hidden = leaving.running_vcpu(p, m, lp).td.tdcs["TD_CTLS"] & 1
     access = {"load": 1, "store": 2, "fetch": 4}[outcome.access]
     pending = outcome.state in ("PENDING", "PENDING_EXPORTED_DIRTY")
     if (pending and not hidden) or outcome.state == "NOT PRESENT":
@@ -91,13 +94,15 @@ def _ept_violation(p: Platform, m: Module, lp: int, outcome: EptViolation) -> Gu
         info = ve.Information(exits.EPT_VIOLATION, why, 0, access, outcome.gpa, outcome.gla or 0)
         return ve.inject(p, m, lp, info)
     if outcome.state == "MISCONFIGURED":
-        exit_ = entry.Exit(exits.EPT_MISCONFIGURATION, "the shared EPT is misconfigured", r8=0)
+        exit_ = leaving.Exit(exits.EPT_MISCONFIGURATION, "the shared EPT is misconfigured", r8=0)
     else:
-        exit_ = entry.Exit(
+        exit_ = leaving.Exit(
             exits.EPT_VIOLATION, f"{outcome.access} of {outcome.gpa:#x}, entry {outcome.state}",
             rcx=access, rdx=PENDING_EPT_VIOLATION if pending else 0, r8=outcome.gpa & ~(PAGE - 1),
         )  # fmt: skip
-    entry.async_exit(p, m, lp, exit_)
+        with quiet(p):
+            stepping.log_violation(m, p.lps[lp], leaving.running_vcpu(p, m, lp), outcome.gpa & ~(PAGE - 1))
+    leaving.async_exit(p, m, lp, exit_)
     return None
 
 
@@ -107,31 +112,68 @@ def guest_machine_check(p: Platform, m: Module, lp: int, outcome: MachineCheck) 
     p.note(e.MachineCheckRaised(lp=lp, context=m.current[lp].actor, hpa=outcome.hpa, rip=rip))
     why = f"machine check: poison at {outcome.hpa:#x}"
     with guarded(p, m, lp):
-        entry.fatal_exit(p, m, lp, entry.Exit(0, why, entry.NON_ACCESSIBLE))
+        told = INTERRUPTION_VALID | HARDWARE_EXCEPTION | MC
+        leaving.fatal_exit(p, m, lp, leaving.Exit(0, why, leaving.NON_ACCESSIBLE, r9=told))
 
 
-def guest_interrupt(p: Platform, m: Module, lp: int, vector: int) -> bool:
-    """The vector that notifies of posted interrupts is taken inside the TD; every other external
-    interrupt exits, with the vector in R9. Returns whether the TD was left."""
-    now, cpu = m.current[lp], p.lps[lp].cpu
-    if now.posting and vector == now.notify_vector:
-        hpa, keyid = split_keyid(now.descriptor)
-        try:
-            with quiet(p):
-                vectors = apic.take_posted(p, cpu, hpa, keyid)
-        except MachineCheck as poison:
-            guest_machine_check(p, m, lp, poison)
-            return True
-        p.note(e.InterruptsPosted(lp=lp, td=now.actor, vectors=vectors))
+def guest_interrupt(p: Platform, m: Module, lp: int, event: int) -> bool:
+    """Something from outside arrives: an external interrupt's vector, or NMI, INIT, SMI. The vector
+    that notifies of posted interrupts is taken inside the TD; all else exits, unless the stepping
+    filter holds it back. Returns whether the TD was left."""
+    processor, now = p.lps[lp], m.current[lp]
+    if now.posting and event == now.notify_vector:
+        return _take_posted(p, m, lp)
+    if event != MSMI and stepping.suspicious(m, processor):
+        stepping.begin(p, m, processor)
+        processor.pending_interrupt = event
         return False
-    why = f"external interrupt {vector:#x}"
-    exit_ = entry.Exit(exits.EXTERNAL_INTERRUPT, why, r9=INTERRUPTION_VALID | vector)
     with guarded(p, m, lp):
-        entry.async_exit(p, m, lp, exit_)
+        if event == MSMI:
+            why = "a machine check was signalled by SMI"
+            leaving.fatal_exit(p, m, lp, leaving.Exit(exits.SMI, why, leaving.NON_ACCESSIBLE))
+        else:
+            leaving.async_exit(p, m, lp, _interruption(event))
     return True
 
 
+def _interruption(event: int) -> leaving.Exit:
+    """What the host is told: the vector of an external interrupt or NMI in R9."""
+    match event:
+        case platform.NMI:
+            return leaving.Exit(exits.NMI, "NMI", r9=INTERRUPTION_VALID | NMI_TYPE | NMI_VECTOR)
+        case platform.INIT:
+            return leaving.Exit(exits.INIT, "INIT signal")
+        case platform.SMI:
+            return leaving.Exit(exits.SMI, "SMI")
+    return leaving.Exit(
+        exits.EXTERNAL_INTERRUPT, f"external interrupt {event:#x}", r9=INTERRUPTION_VALID | event
+    )
+
+
+def _take_posted(p: Platform, m: Module, lp: int) -> bool:
+    now = m.current[lp]
+    hpa, keyid = split_keyid(now.descriptor)
+    try:
+        with quiet(p):
+            vectors = apic.take_posted(p, p.lps[lp].cpu, hpa, keyid)
+    except MachineCheck as poison:
+        guest_machine_check(p, m, lp, poison)
+        return True
+    p.note(e.InterruptsPosted(lp=lp, td=now.actor, vectors=vectors))
+    return False
+
+
+def nmi_window(p: Platform, m: Module, lp: int) -> None:
+    """NMI-window exit: deliver the NMI that the host asked for with VP.WR, but not while #VE information
+    waits to be read."""
+    with guarded(p, m, lp), quiet(p):
+        vps, processor = leaving.running_vcpu(p, m, lp).vps, p.lps[lp]
+        if not vps["VE_VALID"]:
+            vps["PEND_NMI"], processor.nmi_window = 0, False
+            processor.cpu.event = INTERRUPTION_VALID | NMI_TYPE | NMI_VECTOR
+
+
 def guest_triple_fault(p: Platform, m: Module, lp: int) -> None:
-    exit_ = entry.Exit(exits.TRIPLE_FAULT, "triple fault", "TDX_NON_RECOVERABLE_VCPU")
+    exit_ = leaving.Exit(exits.TRIPLE_FAULT, "triple fault", "TDX_NON_RECOVERABLE_VCPU")
     with guarded(p, m, lp):
-        entry.async_exit(p, m, lp, exit_, state="DISABLED")
+        leaving.async_exit(p, m, lp, exit_, state="DISABLED")

@@ -91,6 +91,19 @@ class Current(NamedTuple):
     """CR4 bits of features that the TD does not have."""
     perfmon: bool = False
     """ATTRIBUTES.PERFMON: the TD owns the performance counters while it runs."""
+    xfam: int = 3
+
+
+class Stepping(NamedTuple):
+    """What the stepping filter knows of the vCPU that a logical processor runs."""
+
+    rip: int
+    """At TDH.VP.ENTER."""
+    tsc: int
+    left: int = 0
+    """Further instructions to run before an interruption may leave the TD."""
+    done: bool = False
+    """The filter has acted since entry."""
 
 
 @dataclass(slots=True)
@@ -120,6 +133,8 @@ class Module:
     """Package -> its interrupted TDH.PHYMEM.CACHE.WB."""
     inside: dict[int, Inside] = field(default_factory=dict)
     """Logical processor -> the call that it is still in, with the locks that it holds."""
+    stepping: dict[int, Stepping] = field(default_factory=dict)
+    """Logical processor -> the stepping filter's memory."""
     dead: bool = False
     """SEAM was shut down by a machine check in the module: every SEAMCALL fails from now on."""
 
@@ -192,7 +207,8 @@ class Module:
             self.sys_state, self.config, self.lps_initialised, self.tdmrs, self.global_hkid,
             self.key_packages, self.kot.copy(), self.pamt.copy(), self.actors.copy(),
             self.created, self.running.copy(), {tdr: h.copy() for tdr, h in self.mrtd.items()},
-            self.current.copy(), self.write_backs.copy(), self.inside.copy(), self.dead,
+            self.current.copy(), self.write_backs.copy(), self.inside.copy(),
+            self.stepping.copy(), self.dead,
         )  # fmt: skip
 
     def digest(self, h: "hashlib._Hash") -> None:
@@ -204,6 +220,6 @@ class Module:
             [(tdr, m.hexdigest()) for tdr, m in sorted(self.mrtd.items())],
             sorted(self.current.items()),
             [(n, w.block, sorted(w.hkids)) for n, w in sorted(self.write_backs.items())],
-            sorted(self.inside.items()), self.dead,
+            sorted(self.inside.items()), sorted(self.stepping.items()), self.dead,
         )  # fmt: skip
         h.update(repr(state).encode())

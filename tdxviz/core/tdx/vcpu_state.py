@@ -7,15 +7,17 @@ guest prints.
 import struct
 from collections.abc import Callable, Iterator
 
-from tdxviz.core.arch import msrs
+from tdxviz.core.arch import exits, msrs
 from tdxviz.core.arch import structures as s
-from tdxviz.core.hw import path
+from tdxviz.core.hw import msr_access, path
 from tdxviz.core.hw.cpu import NOWHERE, CpuState, Segment
 from tdxviz.core.tdx.structs import Vcpu
 from tdxviz.core.units import U64
 
 XMM_MASK = (1 << 128) - 1
 HLT, NMI_BLOCKED = 1, 1 << 8
+MSR_LOAD_FAILURE, XSTATE_LOAD_FAILURE = 3, 4
+"""Types of extended exit qualification."""
 READ = Callable[[int, int, int], bytes]
 """Page index, offset, size -> bytes of the TDVPS."""
 
@@ -63,9 +65,18 @@ def _gather(data: bytes) -> int:
     return sum(int.from_bytes(data[16 * n : 16 * n + 4], "little") << 32 * n for n in range(8))
 
 
-def can_be_loaded(cpu: CpuState) -> bool:
-    """Whether the processor accepts this state at VM entry; damaged pages may hold anything."""
-    return cpu.bits in (32, 64) and cpu.cpl in range(4)
+def objection(cpu: CpuState, xfam: int) -> tuple[int, str, int] | None:
+    """Why the processor does not accept this state at entry: exit reason, words, extended exit
+    qualification. Damaged pages may hold anything. Source: tdx-architecture 9.1, step 8."""
+    for index, slot in msrs.SLOT.items():
+        if not msr_access.legal(index, cpu.msrs[slot]):
+            why = f"the saved {msrs.SAVED[index]} = {cpu.msrs[slot]:#x} cannot be loaded"
+            return exits.MSR_LOADING, why, MSR_LOAD_FAILURE | (index & 0xFFFF_FFFF) << 32
+    if cpu.xcr0 & ~xfam or not cpu.xcr0 & 1:
+        return exits.INVALID_GUEST_STATE, "the saved XCR0 cannot be loaded", XSTATE_LOAD_FAILURE
+    if cpu.bits not in (32, 64) or cpu.cpl not in range(4) or not cpu.rflags & 2 or cpu.rflags >> 22:
+        return exits.INVALID_GUEST_STATE, "the saved registers of the vCPU are no valid state", 0
+    return None
 
 
 def restore(vcpu: Vcpu) -> CpuState:

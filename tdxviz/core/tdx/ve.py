@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tdxviz.core import events as e
 from tdxviz.core.faults import GuestFault
 from tdxviz.core.hw.platform import Platform
-from tdxviz.core.tdx import entry
+from tdxviz.core.tdx import leaving
 from tdxviz.core.tdx.call import quiet
 from tdxviz.core.tdx.module import Module
 
@@ -32,7 +32,7 @@ def inject(p: Platform, m: Module, lp: int, info: Information) -> GuestFault:
     """Fill the information area; #DF if the guest has not read the last one. The fault that is
     returned is still to be delivered."""
     with quiet(p):
-        vcpu = entry.running_vcpu(p, m, lp)
+        vcpu = leaving.running_vcpu(p, m, lp)
         vps = vcpu.vps
         if vps["VE_VALID"]:
             return GuestFault(DF, 0)

@@ -55,6 +55,6 @@ CASES: dict[Key, Case] = {
 
 UNREACHABLE: dict[Key, str] = {
     ("TDH.VP.ENTER", 18): "there is no clock in the model, so the TSC cannot go back",
-    ("TDH.VP.ENTER", 21): "the zero-step filter is not modelled",
-    ("TDH.VP.ENTER", 22): "the zero-step filter is not modelled",
+    ("TDH.VP.ENTER", 21): "the modelled processors finish one SEAMCALL before the next begins",
+    ("TDH.VP.ENTER", 22): "no refusal but an emulated TD exit: test_stepping.py",
 }

@@ -64,11 +64,14 @@ def test_before_any_exit_there_is_nothing_to_show():
     assert present.describe(None)
 
 
-def test_a_dead_td_tells_its_status_and_nothing_else():
+def test_a_dead_td_tells_its_status_and_that_it_was_a_machine_check():
     picture = shown("ci", "host-write-full-line")
     assert picture is not None
     assert "Nothing" in picture.stills[2].words
-    assert [gate.outside for gate in picture.gates if gate.name not in ("RAX", "RSP")] == [0] * 14
+    told = {
+        gate.name: gate.outside for gate in picture.gates if gate.name not in ("RAX", "RSP") and gate.outside
+    }
+    assert told == {"R9": 0x8000_0312}  # interruption information: valid, hardware exception, #MC
 
 
 def test_a_call_of_the_guest_opens_exactly_the_gates_it_asked_for():

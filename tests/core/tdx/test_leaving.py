@@ -8,6 +8,7 @@ from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.commands import RaiseInterrupt, ReadHostRegisters, RunGuest
 from tdxviz.core.faults import EptViolation, MachineCheck
 from tdxviz.core.host import layout
+from tdxviz.core.hw.platform import INIT, MSMI, NMI, SMI
 from tdxviz.core.tdx import guest_side
 from tests.core.tdx import kit
 
@@ -33,6 +34,8 @@ def leave(machine, how):
     match how:
         case "interrupt":
             guest_side.guest_interrupt(p, m, 0, 0x31)
+        case "nmi" | "init" | "smi" | "msmi":
+            guest_side.guest_interrupt(p, m, 0, {"nmi": NMI, "init": INIT, "smi": SMI, "msmi": MSMI}[how])
         case "violation":
             guest_side.guest_ept_violation(p, m, 0, EptViolation(0x8000_B123, "store", state="FREE", level=0))
         case "pending":
@@ -54,7 +57,11 @@ EXITS = {
     "violation": {"RAX": 48, "RCX": 2, "R8": 0x8000_B000},
     "pending": {"RAX": 48, "RCX": 1, "RDX": 6, "R8": 0x8000_B000},
     "misconfigured": {"RAX": 49},
-    "machine check": {"RAX": NON_ACCESSIBLE},
+    "machine check": {"RAX": NON_ACCESSIBLE, "R9": 1 << 31 | 3 << 8 | 18},
+    "nmi": {"R9": 1 << 31 | 2 << 8 | 2},
+    "init": {"RAX": 3},
+    "smi": {"RAX": 6},
+    "msmi": {"RAX": NON_ACCESSIBLE | 6},
     "triple fault": {"RAX": s.STATUS["TDX_NON_RECOVERABLE_VCPU"] | 2},
 }
 
@@ -78,7 +85,9 @@ def test_the_order_of_an_exit(how):
     machine = running()
     leave(machine, how)
     names = [type(n).__name__ for n in machine._news if not isinstance(n, e.LineEvicted)]
-    if how == "machine check":
+    if how == "msmi":
+        head = ["TdBecameFatal"]
+    elif how == "machine check":
         head = ["MachineCheckRaised", "TdBecameFatal"]  # no state is saved
     else:
         head = ["StateSaved", "VcpuStateChanged"]
@@ -209,3 +218,83 @@ def test_the_last_event_tells_what_enter_returned(how):
     assert exited.status == returned.status
     scrubbed = machine._news[-3]
     assert set(scrubbed.exposed) == set(EXITS[how])
+
+
+STATE = {
+    "CR2": 0, "DR0": 0, "DR1": 0, "DR2": 0, "DR3": 0, "DR6": 0xFFFF_0FF0, "DR7": 0x400, "XCR0": 3, "IA32_XSS": 0,
+    "IA32_STAR": 0, "IA32_LSTAR": 0, "IA32_FMASK": 0x20200, "IA32_KERNEL_GS_BASE": 0, "IA32_TSC_AUX": 0,
+    "IA32_XFD": 0, "IA32_XFD_ERR": 0, "IA32_PMC0": 0, "IA32_FIXED_CTR0": 0, "IA32_UARCH_MISC_CTL": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", [*EXITS, "vmcall"])
+def test_registers_that_no_vmcs_switches_are_reset(how):
+    """Table 9.3, second half: whatever the guest put there, the host finds reset values; its own
+    IA32_DS_AREA comes back."""
+    machine = running()
+    lp = machine.platform.lps[0]
+    cpu, own = lp.cpu, lp.host.msrs["IA32_DS_AREA"]
+    cpu.cr2, cpu.dr, cpu.dr6, cpu.dr7 = 0x5EC1, [0x5EC2, 0x5EC3, 0x5EC4, 0x5EC5], 0x5EC6, 0x5EC7
+    cpu.msrs = [0x5ED0] * len(cpu.msrs)
+    if how == "vmcall":
+        kit.tdcall(machine, "TDG.VP.VMCALL", rcx=0)
+    else:
+        leave(machine, how)
+    (read,) = machine.do(ReadHostRegisters(lp=0))
+    assert {name: read.others[name] for name in STATE} == STATE
+    assert read.others["IA32_DS_AREA"] == own
+    assert not {value for value in read.others.values() if 0x5EC0 <= value <= 0x5EDF}
+
+
+@pytest.mark.parametrize("flags", [0, 4])
+def test_rbp_is_zero_or_stays_the_hosts_as_the_td_was_configured(flags):
+    machine = running()
+    machine.platform.lps[0].gprs[5] = 0xB0B
+    kit.td(machine).tdcs["CONFIG_FLAGS"] = flags
+    kit.tdcall(machine, "TDG.VP.VMCALL", rcx=0)
+    assert machine.platform.lps[0].gprs[5] == (0xB0B if flags else 0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason", "rdx"),
+    [
+        ("IA32_LSTAR", 1 << 63, 34, 3 | 0xC0000082 << 32), ("IA32_PAT", 2, 34, 3 | 0x277 << 32), ("XCR0", 0x7, 33, 4),
+        ("BITS", 7, 33, 0), ("CPL", 9, 33, 0), ("RFLAGS", 0, 33, 0),
+    ],
+)  # fmt: skip
+def test_saved_state_that_cannot_be_loaded_kills_the_td(field, value, reason, rdx):
+    machine = running()
+    leave(machine, "interrupt")
+    kit.vcpu(machine).vps[field] = value
+    returned = kit.answer(kit.seamcall(machine, "TDH.VP.ENTER", rcx=layout.TDVPR))
+    assert returned.status == s.STATUS["TDX_NON_RECOVERABLE_TD"] | reason
+    assert returned.outputs.get("RDX", 0) == rdx
+    assert kit.td(machine).tdr["FATAL"] == 1
+
+
+def test_another_vcpu_and_the_module_meet_no_trained_predictor():
+    machine = running()
+    predictor = machine.platform.lps[0].predictor
+    predictor.train(0x8000_1000, 0x8000_2000, "td-a")
+    leave(machine, "interrupt")
+    assert [type(n) for n in machine._news if isinstance(n, e.BranchHistoryCleared)]
+    assert (predictor.history, len(predictor.targets)) == (0, 1)
+    machine.platform.lps[0].last_tdvpr = 0x70_0000
+    events = kit.seamcall(machine, "TDH.VP.ENTER", rcx=layout.TDVPR)
+    assert [n.entries for n in events if isinstance(n, e.IbpbIssued)] == [1]
+    assert predictor.predict(0x8000_1000) is None
+
+
+def test_an_nmi_that_the_host_asks_for_waits_until_ve_information_was_read():
+    machine = running(False)
+    leave(machine, "interrupt")
+    vps = kit.vcpu(machine).vps
+    vps["PEND_NMI"], vps["VE_VALID"] = 1, 0xFFFF_FFFF
+    kit.seamcall(machine, "TDH.VP.ENTER", rcx=layout.TDVPR)
+    events = machine.do(RunGuest(lp=0, steps=2, trace=False))
+    assert not [n for n in events if isinstance(n, e.ExceptionDelivered)]
+    vps["VE_VALID"] = 0
+    events = machine.do(RunGuest(lp=0, steps=1, trace=False))
+    delivered = [n for n in events if isinstance(n, e.ExceptionDelivered)]
+    assert [n.vector for n in delivered[:1]] == [2]
+    assert delivered[0].kind == "nmi"
