@@ -42,7 +42,7 @@ TDCS: Layout = _table(
     "MRTD": (0, 0x200, 48), "MRCONFIGID": (0, 0x240, 48), "MROWNER": (0, 0x280, 48),
     "MROWNERCONFIG": (0, 0x2C0, 48), "RTMR0": (0, 0x300, 48), "RTMR1": (0, 0x340, 48),
     "RTMR2": (0, 0x380, 48), "RTMR3": (0, 0x3C0, 48),
-} | {"NOTIFY_ENABLES": (0, 0x1F8, 8)} | _table(1, 0, tuple(cpuid.NAMES.values()), 16)  # fmt: skip
+} | _table(1, 0, tuple(cpuid.NAMES.values()), 16)  # fmt: skip
 
 VMCS_STATE = (
     "RIP", "RFLAGS", "CR0", "CR3", "CR4", "EFER", "BITS", "CPL", "GDT_BASE", "GDT_LIMIT", "IDT_BASE",

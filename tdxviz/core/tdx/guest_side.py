@@ -8,7 +8,7 @@ from tdxviz.core.arch import exits, instructions
 from tdxviz.core.faults import EptViolation, GuestFault, Inconsistent, Intercept, MachineCheck
 from tdxviz.core.hw import apic, platform
 from tdxviz.core.hw.platform import Platform
-from tdxviz.core.tdx import entry, guest_control, guest_cpuid, guest_leaves, guest_msr, leaving, stepping, ve
+from tdxviz.core.tdx import guest_control, guest_cpuid, guest_leaves, guest_msr, leaving, stepping, ve
 from tdxviz.core.tdx.call import quiet
 from tdxviz.core.tdx.module import Module
 from tdxviz.core.tdx.shutdown import guarded
