@@ -238,6 +238,13 @@ class Reporter:
     def interrupt(self, event: e.InterruptArrived, n: int) -> Iterator[Fact]:
         yield self.fact(event, n, "irq.inject", "host", "ok", vector=event.vector)
 
+    def filtered(self, event: e.SteppingFiltered, n: int) -> Iterator[Fact]:
+        yield self.fact(event, n, "step.filter", event.td, "ok", value=str(event.further))
+
+    def predictor(self, event: e.IbpbIssued | e.BranchHistoryCleared, n: int) -> Iterator[Fact]:
+        kind = "ibpb" if isinstance(event, e.IbpbIssued) else "history"
+        yield self.fact(event, n, "predictor.flush", "module", "ok", kind=kind, name=event.reason)
+
     def exception(self, event: e.ExceptionDelivered, n: int) -> Iterator[Fact]:
         special = {UNDEFINED_OPCODE: "ud.inject", CONTROL_PROTECTION: "cet.fault"}
         names = ["guest.fault", *filter(None, [special.get(event.vector)])]
@@ -277,6 +284,9 @@ TABLE: dict[type[e.Event], Callable[..., Iterator[Fact]]] = {
     e.MeasurementExtended: Reporter.measured,
     e.VeInjected: Reporter.ve_injected,
     e.InterruptArrived: Reporter.interrupt,
+    e.SteppingFiltered: Reporter.filtered,
+    e.IbpbIssued: Reporter.predictor,
+    e.BranchHistoryCleared: Reporter.predictor,
     e.ExceptionDelivered: Reporter.exception,
 }
 """Core event -> the facts it becomes. Events that are not here say nothing to a lesson."""
