@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from tdxviz.core import events as e
-from tdxviz.core import evidence_cpu, evidence_flow, evidence_side
+from tdxviz.core import evidence_cpu, evidence_flow, evidence_side, evidence_step
 from tdxviz.core.arch.status import name_of
 from tdxviz.core.hw.cpu import RSP
 from tdxviz.core.units import LINE, World
@@ -108,6 +108,7 @@ class Evidence:
     """The host's last look at the clock, and ``executed`` then."""
     counted: tuple[int, int] | None = None
     """The host's last look at its counter, and ``executed`` then."""
+    stays: evidence_step.Stays = field(default_factory=evidence_step.Stays)
     primed: set[int] = field(default_factory=set)
     """Lines whose load the host has timed."""
     pattern_lost: bool = False
@@ -295,6 +296,7 @@ class Evidence:
             evidence_cpu.weigh(event, self)
             evidence_side.weigh(event, self)
             evidence_flow.weigh(event, self)
+            evidence_step.weigh(event, self)
         evidence_side.conclude(self)
         evidence_flow.conclude(self)
         self.conclude()

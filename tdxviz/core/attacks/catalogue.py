@@ -27,6 +27,8 @@ IDS = (
     "rop-no-cet",
     "rop-with-cet",
     "perf-counters",
+    "zero-step",
+    "single-step",
     "stumblestepping",
     "debug-attribute",
     "tdmr-pamt-misconfig",

@@ -13,14 +13,14 @@ def play(scene: Scene) -> Play:
     places = scene.choose("table_0", "table_1")
     yield RaiseInterrupt(lp=scene.lp, vector=0x20)
     yield RunGuest(lp=scene.lp, steps=1)
-    yield from _cover(scene, places, hide=True)
+    yield from cover(scene, places, hide=True)
     yield from run.enter(scene.machine, scene.lp)
     yield RunGuest(lp=scene.lp, steps=20)
-    yield from _cover(scene, places, hide=False)
+    yield from cover(scene, places, hide=False)
     yield from scene.run_until("looked_up")
 
 
-def _cover(scene: Scene, places: tuple[Choice, ...], *, hide: bool) -> Play:
+def cover(scene: Scene, places: tuple[Choice, ...], *, hide: bool) -> Play:
     """Take the pages from the guest's tables, or put them back."""
     for place in places:
         gpa, hpa = page_of(place.gpa), page_of(place.hpa)

@@ -242,7 +242,7 @@ class Reporter:
         yield self.fact(event, n, "step.filter", event.td, "ok", value=str(event.further))
 
     def predictor(self, event: e.IbpbIssued | e.BranchHistoryCleared, n: int) -> Iterator[Fact]:
-        kind = "ibpb" if isinstance(event, e.IbpbIssued) else "history"
+        kind = "ibpb" if isinstance(event, e.IbpbIssued) else "bhb"
         yield self.fact(event, n, "predictor.flush", "module", "ok", kind=kind, name=event.reason)
 
     def exception(self, event: e.ExceptionDelivered, n: int) -> Iterator[Fact]:

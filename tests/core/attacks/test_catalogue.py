@@ -27,7 +27,9 @@ def test_verdict_and_signals_equal_the_catalogue(ready, reference, attack_id: st
     expected = the_row(reference, attack_id)["outcomes"][MODES[world]]
     assert verdict.outcome == expected["class"]
     assert [(s.observer, s.kind, s.name) for s in verdict.signals] == [
-        (s["observer"], s["kind"], s["name"]) for s in expected["signals"]
+        (s["observer"], s["kind"], s["name"])
+        for s in expected["signals"]
+        if not s.get("detail", "").startswith("optional")  # a guest must have asked to be told
     ]
     assert verdict.causes or verdict.outcome == "impossible"
     assert all(0 <= cause < len(story) for cause in verdict.causes)
