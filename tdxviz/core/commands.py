@@ -14,6 +14,10 @@ SCHEMA = 1
 """Version of the command and event JSON. Readers refuse a newer one."""
 
 
+INJECTION = "VM-entry interruption information"
+"""The field with which a hypervisor injects an event: vector 7:0, type 10:8, error code 11, valid 31."""
+
+
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", forbid_unknown_fields=True):
     """Base of all commands; the tag ``do`` names the class."""
 
@@ -130,12 +134,12 @@ class VmEnter(Command, frozen=True, kw_only=True, tag=True):
 
 
 class VmWrite(Command, frozen=True, kw_only=True, tag=True):
-    """Legacy world: the host changes a register of a VM that is out: RIP by VMWRITE, general
-    registers in its own save area."""
+    """Legacy world: the host changes a VM that is out: RIP or the event of the next entry by VMWRITE,
+    general registers in its own save area."""
 
     vm: int = 0
     register: str = "RIP"
-    """``RIP`` or a general register, in upper case."""
+    """``RIP``, a general register in upper case, or ``INJECTION``."""
     value: int
 
 

@@ -94,6 +94,10 @@ class Evidence:
     """The guest's last instruction: address, where it would fall through to, its bytes."""
     rejected: str = ""
     """Why a relying party turned the TD down."""
+    injected: bool = False
+    """The host asked for an event that has not arrived yet."""
+    not_injected: int = -1
+    """Position of the refusal of such a request, -1 for none; an exception in the guest resets it."""
     turned_away: bool = False
     """TDX did not come up: firmware or the module refused how the machine is set up."""
     platform_lost: bool = False
@@ -297,6 +301,7 @@ class Evidence:
             evidence_side.weigh(event, self)
             evidence_flow.weigh(event, self)
             evidence_step.weigh(event, self)
+        evidence_cpu.conclude(self)
         evidence_side.conclude(self)
         evidence_flow.conclude(self)
         self.conclude()

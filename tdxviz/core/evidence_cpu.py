@@ -7,6 +7,10 @@ from functools import singledispatch
 from typing import Any, Protocol
 
 from tdxviz.core import events as e
+from tdxviz.core.arch import metadata
+from tdxviz.core.commands import INJECTION
+
+INJECTION_FIELD = metadata.named(INJECTION).element_id(0)
 
 
 class Findings(Protocol):
@@ -29,6 +33,8 @@ class Findings(Protocol):
     turned_away: bool
     rejected: str
     refused: bool
+    injected: bool
+    not_injected: int
 
     @property
     def at(self) -> int: ...
@@ -65,6 +71,9 @@ def _(event: e.MachineRebooted, found: Findings) -> None:
 @weigh.register
 def _(event: e.LeafReturned, found: Findings) -> None:
     """A module that refuses to come up: no TD, no harm."""
+    if event.name == "TDH.VP.WR" and event.status >> 63 and event.inputs.get("RDX") == INJECTION_FIELD:
+        found.decided_by = f"the TDX module: {event.reason}"
+        found.not_injected = found.at
     if event.name.startswith("TDH.SYS.") and event.status >> 63:
         found.turned_away, found.refused, found.availability = True, True, "lost"
         found.decided_by = event.reason
@@ -124,11 +133,27 @@ def _(event: e.InstructionRetired, found: Findings) -> None:
 
 @weigh.register
 def _(event: e.VmStateWritten, found: Findings) -> None:
-    if event.vm == found.case.guest:
+    if event.vm == found.case.guest and event.register == INJECTION:
+        found.carried_out, found.injected = True, True
+        found.causes.append(found.at)
+        found.decided_by = "nothing: a hypervisor injects events into an ordinary VM as it likes"
+    elif event.vm == found.case.guest:
         found.carried_out = True
         found.written_state[event.register] = event.value
         found.causes.append(found.at)
         found.decided_by = "nothing: the saved state of an ordinary VM is the host's"
+
+
+@weigh.register
+def _(event: e.ExceptionDelivered, found: Findings) -> None:
+    """The guest cannot tell an injected exception from a real one."""
+    if event.actor != found.case.guest:
+        return
+    found.not_injected = -1
+    if found.injected:
+        found.injected = False
+        found.integrity, found.victim_words = "lost", "an exception that never happened"
+        found.signal("TD", "exception", "injected exception")
 
 
 @weigh.register
@@ -138,3 +163,9 @@ def _(event: e.TimePassed, found: Findings) -> None:
         found.availability = "lost"
         found.decided_by = "nothing: whether a guest runs is the host's decision"
         found.signal("network", "data", "no answer")
+
+
+def conclude(found: Findings) -> None:
+    """The host's event was refused and nothing arrived in its place."""
+    if found.not_injected >= 0:
+        found.signals.append(("TD", "none", "no delivery"))

@@ -81,7 +81,7 @@ def _objection(state: State, command: VmCommand) -> str:
     if isinstance(command, c.VmWrite):
         if state.vms[command.vm].lp >= 0:
             return f"VM {command.vm} runs; its registers are in the core"
-        known = ("RIP", *GPR_NAMES)
+        known = ("RIP", c.INJECTION, *GPR_NAMES)
         return "" if command.register in known else f"no {command.register!r} is saved: {', '.join(known)}"
     if state.platform.lps[command.lp].mode != "host":
         return f"a guest already runs on logical processor {command.lp}"
@@ -145,6 +145,8 @@ def _write(state: State, vm: Vm, command: c.VmWrite) -> None:
     value = command.value & U64
     if command.register == "RIP":
         vm.cpu.rip = value
+    elif command.register == c.INJECTION:
+        vm.cpu.event, vm.cpu.event_error = value & 0xFFFF_FFFF, 0
     else:
         vm.cpu.gprs[GPR_NAMES.index(command.register)] = value
     state.platform.note(VmStateWritten(vm=vm.actor, register=command.register, value=value))

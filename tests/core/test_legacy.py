@@ -176,6 +176,15 @@ def test_the_host_writes_the_registers_of_a_vm_that_is_out():
     assert "'RIPP'" in unknown.reason
 
 
+def test_the_host_injects_an_exception_without_a_cause():
+    machine = vm(bytes.fromhex("f4"))
+    run(machine)
+    machine.do(c.VmWrite(register=c.INJECTION, value=1 << 31 | 3 << 8 | 20))
+    machine.do(c.VmEnter())
+    told = [n for n in run(machine) if isinstance(n, e.ExceptionDelivered)]
+    assert told and told[0].vector == 20  # this guest has no IDT: its delivery ends in a triple fault
+
+
 def test_a_page_can_be_taken_away_and_given_back():
     machine = vm(b"\x90" * 8)
     run(machine)

@@ -156,6 +156,7 @@ VMCS_FIELDS: tuple[Field, ...] = tuple(sorted((
     _vmcs(3, 0x2806, "Guest IA32_EFER", "TDVPS.EFER", NONE, READ, note=NOT_WRITTEN),
     _vmcs(2, 0x4000, "Pin-based VM-execution controls", "TDVPS.PIN_BASED_CONTROLS", (0x80, 0x80), (ALL, 0x80),
           note="the model keeps bit 7, posted interrupts"),
+    _vmcs(2, 0x4016, "VM-entry interruption information", "TDVPS.EVENT", NONE, READ),
     _vmcs(2, 0x4026, "TD HKID", "TDR.HKID", READ, READ),
     _vmcs(2, 0x4810, "Guest GDTR limit", "TDVPS.GDT_LIMIT", NONE, WRITE),
     _vmcs(2, 0x4812, "Guest IDTR limit", "TDVPS.IDT_LIMIT", NONE, WRITE),

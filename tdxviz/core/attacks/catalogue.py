@@ -23,6 +23,7 @@ IDS = (
     "sept-page-trace",
     "llc-prime-probe",
     "vp-write-guest-rip",
+    "exception-injection-ve",
     "nested-vmx-in-td",
     "rop-no-cet",
     "rop-with-cet",
