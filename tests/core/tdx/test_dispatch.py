@@ -148,7 +148,8 @@ def test_random_tdcalls_always_get_one_answer(calls):
         returned = [n for n in events if isinstance(n, e.LeafReturned) and n.side == "guest"]
         exited = [n for n in events if isinstance(n, e.TdExited)]
         delivered = [n for n in events if isinstance(n, e.ExceptionDelivered)]
-        assert len(returned) + len(exited) + len(delivered) == 1, events
+        # an exception may escalate to a triple fault, which is an exit: still one answer
+        assert len(returned) + bool(exited or delivered) == 1 and len(exited) < 2, events
         assert (machine.platform.lps[0].mode == "host") == bool(exited)
         if exited:
             break
