@@ -1,7 +1,8 @@
 """Peek at a whole Secure EPT: every table, every entry that is not FREE, without touching caches."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
 from tdxviz.core.arch import sept
 from tdxviz.core.machine import Machine
@@ -14,6 +15,8 @@ TOP = 3
 LEVELS = ("PT", "PD", "PDPT", "PML4")
 SIZES = ("4 KiB", "2 MiB", "1 GiB", "512 GiB")
 """What one entry of each level stands for."""
+MOST_LINES = 1 << 14
+"""Lines whose entries are kept: those of a TD with 131,072 pages."""
 FREE_LINE = sept.FREE_ENTRY.to_bytes(8, "little") * (LINE // 8)
 
 
@@ -44,6 +47,9 @@ class Entry(NamedTuple):
         return self.state in ("NL_MAPPED", "NL_BLOCKED") and self.level > 0
 
 
+Named: TypeAlias = tuple[Hpa, tuple[str, Entry]]
+
+
 def guests(machine: Machine) -> tuple[TdInfo, ...]:
     """Every TD that has a Secure EPT root."""
     found = () if machine.module is None else tds(machine.platform, machine.module)
@@ -52,20 +58,36 @@ def guests(machine: Machine) -> tuple[TdInfo, ...]:
 
 def table(machine: Machine, hkid: Hkid, root: Hpa, level: int, gpa: Gpa) -> tuple[Entry, ...]:
     """The entries of one table that are not FREE, in order. ``gpa``: what its entry 0 stands for."""
+    lines = _lines(machine, hkid, root)
+    return tuple(entry for at, data in lines for entry in _line(data, at, (at - root) // 8, level, gpa))
+
+
+def _lines(machine: Machine, hkid: Hkid, root: Hpa) -> Iterator[tuple[Hpa, bytes]]:
+    """Address and content of a table's lines that hold something."""
+    if 0 < root < machine.platform.size:
+        for at in range(root, root + PAGE, LINE):
+            data, _ = line_as_read(machine, at, hkid)
+            if data != FREE_LINE:
+                yield at, data
+
+
+@lru_cache(MOST_LINES)
+def _line(data: bytes, at: Hpa, first: int, level: int, gpa: Gpa) -> tuple[Entry, ...]:
+    """The entries of one line; from moment to moment most lines stay as they are."""
     rows: list[Entry] = []
-    if not 0 < root < machine.platform.size:
-        return ()
-    for at in range(root, root + PAGE, LINE):
-        data, _ = line_as_read(machine, at, hkid)
-        if data == FREE_LINE:
-            continue
-        for n in range(0, LINE, 8):
-            value = int.from_bytes(data[n : n + 8], "little")
-            state = sept.state_of(value)
-            if state != "FREE":
-                index = (at + n - root) // 8
-                rows.append(Entry(level, index, gpa | index << 12 + 9 * level, at + n, value, state))
+    for n in range(LINE // 8):
+        value = int.from_bytes(data[8 * n : 8 * n + 8], "little")
+        state = sept.state_of(value)
+        if state != "FREE":
+            index = first + n
+            rows.append(Entry(level, index, gpa | index << 12 + 9 * level, at + 8 * n, value, state))
     return tuple(rows)
+
+
+@lru_cache(MOST_LINES)
+def _named(actor: str, data: bytes, at: Hpa, first: int, level: int, gpa: Gpa) -> tuple[Named, ...]:
+    """Page, TD and entry of the leaves in one line."""
+    return tuple((e.hpa, (actor, e)) for e in _line(data, at, first, level, gpa) if e.is_leaf)
 
 
 def below(machine: Machine, td: TdInfo, entry: Entry) -> tuple[Entry, ...]:
@@ -88,12 +110,18 @@ def entries(machine: Machine, td: TdInfo) -> Iterator[Entry]:
 
 def leaves(machine: Machine) -> dict[Hpa, tuple[str, Entry]]:
     """Page -> (TD, leaf entry) for every private page that some Secure EPT names."""
-    return {
-        entry.hpa: (td.actor, entry)
-        for td in guests(machine)
-        for entry in entries(machine, td)
-        if entry.is_leaf
-    }
+    found: dict[Hpa, tuple[str, Entry]] = {}
+    for td in guests(machine):
+        waiting = [(td.sept_root, TOP, 0)]
+        while waiting:
+            table_hpa, level, gpa = waiting.pop()
+            for at, data in _lines(machine, td.hkid, table_hpa):
+                first = (at - table_hpa) // 8
+                found.update(_named(td.actor, data, at, first, level, gpa))
+                if level:
+                    below_it = [e for e in _line(data, at, first, level, gpa) if e.is_table]
+                    waiting += [(e.hpa, level - 1, e.gpa) for e in below_it]
+    return found
 
 
 def leaf_of(found: dict[Hpa, tuple[str, Entry]], hpa: Hpa) -> tuple[str, Entry] | None:

@@ -126,6 +126,21 @@ def test_every_layout_shows_panels_that_have_a_size(qtbot, window, name: str) ->
     assert all(panel.describe() for panel in panels)
 
 
+def test_every_panel_comes_at_its_key(qtbot, window) -> None:
+    click(qtbot, window, "sandbox")
+    for key, action, _ in KEYS:
+        kind, _, name = action.partition(":")
+        if kind != "panel":
+            continue
+        window.workspace.panels["stage"].setFocus()
+        qtbot.keyClick(window, getattr(Qt.Key, f"Key_{key}"))
+        qtbot.wait(1)
+        panel = window.workspace.panels[name]
+        assert panel.isVisible(), name
+        assert panel.hasFocus() or panel.isAncestorOf(QApplication.focusWidget()), name
+        assert panel.describe()
+
+
 def test_theme_and_scale_are_applied_and_remembered(qtbot, window, tmp_path) -> None:
     window.do("theme:dark")
     window.do("bigger")
