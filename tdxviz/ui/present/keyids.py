@@ -50,7 +50,7 @@ class Row:
 
     @property
     def number(self) -> str:
-        return f"{self.first:#x}" if self.first == self.last else f"{self.first:#x}–{self.last:#x}"
+        return f"{self.first:#x}" if self.first == self.last else f"{self.first:#x}–{self.last:x}"
 
 
 def table(ask: Questions) -> tuple[Row, ...]:

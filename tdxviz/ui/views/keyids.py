@@ -57,7 +57,7 @@ class KeyIdsPanel(Board):
         line = brush.font(True, 12)[1].height()
         columns = self._columns(brush, area)
         for (name, _, tip), x, width in columns:
-            head = QRectF(x, area.top(), width, line + 3 * u)
+            head = QRectF(x, area.top(), width - 5 * u, line + 3 * u)
             brush.text(head, name, "secondary", size=11)
             self.hit(head, None, tip)
         y, pitch = area.top() + line + 4 * u, line + 9 * u

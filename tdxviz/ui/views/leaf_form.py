@@ -121,6 +121,8 @@ class LeafForm(QWidget):
         width = min((room - (columns - 1) * gap) // columns, int(self._theme.px(290)))
         for field in self.fields:
             field.dress(self._theme, width)
+        if self._flow is not None:
+            self._flow.updateGeometry()
 
     def fill(self, values: dict[str, int]) -> None:
         for field in self.fields:
