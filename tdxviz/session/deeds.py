@@ -96,6 +96,19 @@ class Build(msgspec.Struct, forbid_unknown_fields=True):
     debug: bool = False
 
 
+class Leaf(msgspec.Struct, forbid_unknown_fields=True):
+    """One SEAMCALL by the leaf's name. An operand is a number, or: ``td`` (its TDR page), ``vcpu``
+    (its TDVPR page), ``hkid`` (the TD's), ``free`` (a page nobody uses), ``gpa:NAME`` and ``page:NAME``
+    (guest page, host page of one of the guest's symbols)."""
+
+    leaf: str
+    lp: int = 1
+    rcx: int | str = 0
+    rdx: int | str = 0
+    r8: int | str = 0
+    r9: int | str = 0
+
+
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):
     pass
 
@@ -161,6 +174,8 @@ DEEDS: tuple[Deed, ...] = (
          tooltip="Flush vCPUs and caches, free the HKID, reclaim every page, the TDR last"),
     Deed("td.build", "Host builds the guest anew", Build, f"{MEMORY}:build",
          tooltip="The same program in the same pages under the same HKID, with another key"),
+    Deed("call", "Host calls {leaf}", Leaf, f"{MEMORY}:call_leaf",
+         tooltip="One SEAMCALL, whatever the TDX module answers"),
     Deed("command", "One raw command", Raw, f"{HOST}:raw",
          tooltip="Any command with raw values, for experts"),
 )  # fmt: skip

@@ -1,13 +1,18 @@
 """What an honest host does with a TD and its memory. Each function expands one action."""
 
+from tdxviz.core.calls import number_of
+from tdxviz.core.commands import Seamcall
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.guest import programs
 from tdxviz.core.host import boot, layout, memory, sharing, teardown
 from tdxviz.core.machine import Machine
-from tdxviz.core.units import Gpa
+from tdxviz.core.units import Gpa, Hpa, page_of
 from tdxviz.session import deeds as d
 from tdxviz.session import places
 from tdxviz.session.actions import Script
+
+FREE: Hpa = layout.SPARE + 0x10_0000
+"""A page that the scenario never uses."""
 
 
 def _page(machine: Machine, args: d.GuestPage) -> tuple[Gpa, int]:
@@ -48,6 +53,26 @@ def share(machine: Machine, args: d.GuestPage) -> Script:
 
 def unshare(machine: Machine, args: d.GuestPage) -> Script:
     yield from sharing.to_private(machine, _page(machine, args)[0])
+
+
+def call_leaf(machine: Machine, args: d.Leaf) -> Script:
+    operands = {name: _operand(machine, getattr(args, name)) for name in ("rcx", "rdx", "r8", "r9")}
+    yield Seamcall(rax=number_of(args.leaf, side="host"), lp=args.lp, **operands)
+
+
+def _operand(machine: Machine, wanted: int | str) -> int:
+    """Raises TdxvizError for a name that means nothing, with the nearest."""
+    if isinstance(wanted, int):
+        return wanted
+    kind, _, name = wanted.partition(":")
+    if kind == "gpa" and name:
+        return places.gpa(machine, name)
+    if kind == "page" and name:
+        return page_of(places.hpa(machine, name))
+    fixed = {"td": layout.TDR, "vcpu": layout.TDVPR, "hkid": layout.HKIDS[0], "free": FREE}
+    if wanted in fixed:
+        return fixed[wanted]
+    return places.label(machine, wanted)
 
 
 def kick(machine: Machine, args: d.Nothing) -> Script:

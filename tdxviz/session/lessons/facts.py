@@ -221,6 +221,12 @@ class Reporter:
             ok = event.status >> 63 == 0
             results = ("ok", "accepted") if ok else ("refused", name.removeprefix("TDX_").lower())
             yield self.fact(event, n, LEAVES[event.name], actor, *results, name=name)
+        if name == "TDX_PAGE_METADATA_INCORRECT":
+            yield self.fact(event, n, "pamt.check", "module", "refused", name=event.name)
+
+    def lifecycle(self, event: e.LifecycleChanged, n: int) -> Iterator[Fact]:
+        if event.after == "TD_KEYS_CONFIGURED":
+            yield self.fact(event, n, "td.key_config", event.td, "ok")
 
     def sept_changed(self, event: e.SeptEntryChanged, n: int) -> Iterator[Fact]:
         state = event.after.lower()
@@ -279,6 +285,7 @@ TABLE: dict[type[e.Event], Callable[..., Iterator[Fact]]] = {
     e.VmExited: Reporter.vm_exited,
     e.TdBecameFatal: Reporter.fatal,
     e.LeafReturned: Reporter.leaf,
+    e.LifecycleChanged: Reporter.lifecycle,
     e.SeptEntryChanged: Reporter.sept_changed,
     e.PamtChanged: Reporter.pamt_changed,
     e.MeasurementExtended: Reporter.measured,

@@ -102,6 +102,7 @@ MOVES: dict[str, Move] = {
     "page.remove": Move("page.remove", ("label", "level"), _page),
     "page.add": Move("page.add", ("label", "level"), _page),
     "td.interrupt": Move("interrupt", ("lp", "vector"), _plain),
+    "seamcall": Move("call", ("leaf", "lp", "rcx", "rdx", "r8", "r9"), _plain),
     "attack": Move("attack", ("id",), _plain),
 }
 """Moves that become an action of the session."""
