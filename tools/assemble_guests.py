@@ -15,6 +15,8 @@ HERE = Path(__file__).resolve().parent.parent / "tdxviz/core/guest/programs"
 PAGE = 4096
 SECTIONS = {".text": 0x8000_0000, ".fixed": 0x8000_1000, ".tables": 0x8000_6000, ".reset": 0xFFFF_F000}
 """Of the vault."""
+LIKE_THE_VAULT = ("vault", "clerk")
+"""Programs with the same pages, variables at the same places."""
 RUNTIME = SECTIONS | {".tables": 0x8000_2000}
 VARIABLES = {
     "password": 0x8000_3540, "picture": 0x8000_4000, "balance": 0x8000_5000, "cell": 0x8000_5040,
@@ -54,7 +56,7 @@ def pixel(x: int, y: int) -> int:
 
 def assemble(name: str) -> dict:
     source = HERE / f"{name}.s"
-    vault = name == "vault"
+    vault = name in LIKE_THE_VAULT
     sections = SECTIONS if vault else RUNTIME
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder)

@@ -221,6 +221,14 @@ class EvictLine(Command, frozen=True, kw_only=True, tag=True):
     keyid: Hkid
 
 
+class HostExec(Command, frozen=True, kw_only=True, tag=True):
+    """One privileged instruction by host software: INVD throws the caches away, WBINVD
+    writes them back first."""
+
+    insn: Literal["INVD", "WBINVD"]
+    lp: int = 1
+
+
 class ReadHostRegisters(Command, frozen=True, kw_only=True, tag=True):
     """Host software looks at the general registers and XMM of ``lp`` as it finds them."""
 

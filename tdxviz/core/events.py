@@ -244,6 +244,14 @@ class HostFaulted(Event, frozen=True, kw_only=True, tag=True):
     detail: str
 
 
+class HostExecuted(Event, frozen=True, kw_only=True, tag=True):
+    """Host software carried out a privileged instruction. ``lines``: how many dirty cache lines INVD
+    lost or WBINVD wrote back."""
+
+    insn: str
+    lines: int = 0
+
+
 class HostRegistersRead(Event, frozen=True, kw_only=True, tag=True):
     """General registers in encoding order (RAX RCX RDX RBX RSP RBP RSI RDI R8..R15), XMM0-15."""
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+import tdxviz.core.evidence_map as maps
 from tdxviz.core import events as e
 from tdxviz.core import evidence_cpu, evidence_flow, evidence_side, evidence_step
 from tdxviz.core.arch.status import name_of
@@ -20,6 +21,8 @@ from tdxviz.core.units import LINE, World
 Position = Literal["software", "device", "physical", "inside"]
 """Where the attacker stands."""
 
+TELLING = 16
+"""So many equal bytes are no accident."""
 EXIT_INFORMATION = (0, 1, 2, 8, 9)
 """RAX, RCX, RDX, R8, R9: the registers in which the module reports an asynchronous TD exit."""
 
@@ -42,6 +45,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Actor name of the victim."""
     hpa: int = -1
     """First byte of the target in memory; -1 when memory is not the target."""
+    gla: int = -1
+    """Where the guest's program has the target (linear address); -1 when that does not matter."""
     expected: bytes = b""
     """What the guest would read at ``hpa`` had nobody interfered."""
     earlier: bytes = b""
@@ -56,6 +61,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """RIP and general registers of the guest before the host meddled with it."""
     resumed: tuple[int, ...] = ()
     """The same when the guest was entered again."""
+    own_pages: tuple[int, ...] = ()
+    """Host pages that the guest itself uses."""
     no_target: str = ""
     """Why the attack has no object in this world; empty if it has one."""
 
@@ -120,6 +127,7 @@ class Evidence:
     """The guest's next instruction came from bytes that the attacker planted."""
     written_state: dict[str, int] = field(default_factory=dict)
     """Registers of the guest that the attacker changed."""
+    mapping: maps.MapFindings = field(default_factory=maps.MapFindings)
     _at: int = 0
     _victim_at: int = -1
 
@@ -128,8 +136,9 @@ class Evidence:
         """Position of the event that is being weighed."""
         return self._at
 
-    def signal(self, observer: str, kind: str, name: str) -> None:
-        self.causes.append(self._at)
+    def signal(self, observer: str, kind: str, name: str, at: int = -1) -> None:
+        """``at``: the event that it rests on; the present one unless told otherwise."""
+        self.causes.append(self._at if at < 0 else at)
         if (observer, kind, name) not in self.signals:
             self.signals.append((observer, kind, name))
 
@@ -139,22 +148,26 @@ class Evidence:
         """The attacker holds ``data`` from ``hpa``: is it the guest's?"""
         self.carried_out = True
         mine = self._overlap(hpa, data)
-        if mine is None:
+        if mine is None:  # perhaps through another address of the same cells
+            if any(len(secret) >= TELLING and secret in data for secret in self.case.secrets):
+                self._leak("the guest's bytes in plain text", observer, f"plaintext {place or 'read'}")
             if not any(data):
                 self.signal(observer, "data", f"{len(data)} zero bytes read")
                 self.got_words = f"{len(data)} zero bytes"
             return
         got, secrets = mine
         if any(got) and got in secrets:
-            self.leaked = True
-            self.leak_words = "the guest's bytes in plain text"
-            self.signal(observer, "data", f"plaintext {place or 'read'}")
+            self._leak("the guest's bytes in plain text", observer, f"plaintext {place or 'read'}")
         elif not any(got):
             self.got_words = f"{len(data)} zero bytes"
             self.signal(observer, "data", f"{len(data)} zero bytes read")
         else:
             self.got_words = "ciphertext without the key"
             self.signal(observer, "data", f"ciphertext {place or 'read'}")
+
+    def _leak(self, words: str, observer: str, name: str) -> None:
+        self.leaked, self.leak_words = True, words
+        self.signal(observer, "data", name)
 
     def _overlap(self, hpa: int, data: bytes) -> tuple[bytes, list[bytes]] | None:
         case = self.case
@@ -183,15 +196,21 @@ class Evidence:
         """Host software looked at the registers it found."""
         self.carried_out = True
         if not self.case.registers:
+            self._sent_out(gprs)
             return
         private = [n for n in range(16) if n not in EXIT_INFORMATION and n != RSP]
         if any(gprs[n] and gprs[n] == self.case.registers[n] for n in private):
-            self.leaked = True
-            self.leak_words = "the guest's registers"
-            self.signal("host", "data", "guest registers")
+            self._leak("the guest's registers", "host", "guest registers")
         elif not any(gprs[n] for n in private):
             self.got_words = "zeros and the reason of the exit"
             self.signal("host", "data", "all-zero registers")
+
+    def _sent_out(self, gprs: tuple[int, ...]) -> None:
+        """The guest put bytes into registers for the host: are they secret ones?"""
+        words = [value.to_bytes(8, "little") for value in gprs if value >> 32]
+        if sum(any(word in secret for secret in self.case.secrets) for word in words) > 1:
+            name = "plaintext through the guest's own service"
+            self._leak("the guest's bytes, as the guest itself sent them out", "host", name)
 
     # --- one event ------------------------------------------------------------------------
 
@@ -281,12 +300,18 @@ class Evidence:
         if event.side == "host" and event.status >> 61:
             self.refused = self.refused or event.status >> 63 == 1
             self.signal("host", "status", name_of(event.status))
+        elif event.side == "guest" and event.status >> 32:
+            self.signal("TD", "tdcall-status", name_of(event.status))
 
     @weigh.register
     def _(self, event: e.MemoryLoaded) -> None:
         if not (self.tampered and event.actor == self.case.guest) or event.kind == "fetch":
             return
-        for offset, byte in enumerate(event.data, event.hpa - self.case.hpa):
+        self.load(event.hpa - self.case.hpa, event.data)
+
+    def load(self, first: int, data: bytes) -> None:
+        """The guest got these bytes for its target, beginning at offset ``first``."""
+        for offset, byte in enumerate(data, first):
             if 0 <= offset < len(self.case.expected):
                 self.loaded.setdefault(offset, byte)
                 self._victim_at = self._at
@@ -297,6 +322,7 @@ class Evidence:
         for index, event in enumerate(events):
             self._at = index
             self.weigh(event)
+            maps.weigh(event, self)
             evidence_cpu.weigh(event, self)
             evidence_side.weigh(event, self)
             evidence_flow.weigh(event, self)
@@ -309,6 +335,7 @@ class Evidence:
 
     def conclude(self) -> None:
         """Compare what the guest loaded after the tampering with what it should have found."""
+        maps.conclude(self)
         if self.case.no_target:
             self.signals.append(("nobody", "none", "no signal"))
         expected = self.case.expected
@@ -327,6 +354,8 @@ class Evidence:
 
     def _describe(self, wrong: dict[int, int]) -> tuple[str, str]:
         case, got = self.case, self.loaded
+        if self.mapping.elsewhere:
+            return maps.describe_page(self)
         if case.earlier and all(b == case.earlier[n] for n, b in got.items()):
             return "an old value of its own", "stale value read"
         if self.planted and all(b == self.planted[n] for n, b in got.items() if n < len(self.planted)):

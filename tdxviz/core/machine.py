@@ -11,7 +11,7 @@ from tdxviz.core import legacy, power, relying, running
 from tdxviz.core.books import NONE, Books
 from tdxviz.core.events import CommandRefused, Event, SeamcallFailed
 from tdxviz.core.faults import TdxvizError
-from tdxviz.core.hw import io
+from tdxviz.core.hw import io, privileged
 from tdxviz.core.hw.platform import SIZE, Platform
 from tdxviz.core.tdx import dispatch
 from tdxviz.core.tdx.module import Module, PlatformConfig
@@ -145,6 +145,8 @@ class Machine:
                 io.device_command(p, command)
             case c.BusCapture() | c.BusInject() | c.FlipBit() | c.DumpDimm():
                 io.probe_command(p, command)
+            case c.HostExec():
+                privileged.host_exec(p, command)
             case c.ReadHostRegisters():
                 running.read_host_registers(self.state, command)
             case _:

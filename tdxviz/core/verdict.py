@@ -84,6 +84,9 @@ def judge(case: Case, events: Sequence[Event]) -> Verdict:
     """Weigh the evidence. Confidentiality and integrity come first, then the price."""
     found = ev.collect(case, events)
     outcome = _outcome(case, found)
+    if outcome == "impossible":
+        found.signals, found.causes = [("nobody", "none", "no signal")], found.causes or [0][: len(events)]
+        found.leaked, found.integrity, found.availability, found.freshness = False, "kept", "kept", "kept"
     key = "blocked" if outcome == "prevented" and found.refused and not found.carried_out else outcome
     word, shape = WORDS[key]
     return Verdict(
@@ -104,7 +107,7 @@ def judge(case: Case, events: Sequence[Event]) -> Verdict:
 
 
 def _outcome(case: Case, found: ev.Evidence) -> OutcomeClass:
-    if case.no_target:
+    if case.no_target or found.mapping.absent:
         return "impossible"
     lost = [
         name
@@ -126,14 +129,16 @@ def _outcome(case: Case, found: ev.Evidence) -> OutcomeClass:
         return "detected"
     if found.turned_away:
         return "prevented"
+    if found.mapping.panicked:
+        return "mitigated-by-guest-software"
     if found.availability == "lost":
         return "degraded-to-DoS"
     return "prevented"
 
 
 def _sentence(case: Case, found: ev.Evidence, outcome: OutcomeClass) -> str:
-    if case.no_target:
-        return case.no_target
+    if outcome == "impossible":
+        return case.no_target or _sentence_case(found.mapping.absent)
     if found.pattern_lost and not found.leaked:
         if not case.choices:
             return "The attacker knows how much the guest did, step for step; it read no byte."
@@ -170,9 +175,17 @@ def _sentence(case: Case, found: ev.Evidence, outcome: OutcomeClass) -> str:
             "The change itself was accepted; the guest's next use of the line failed its check "
             "and the TD was stopped before it saw a single byte."
         )
+    if outcome == "mitigated-by-guest-software":
+        return "TDX let it through to the guest; the guest's own software noticed and stopped."
     if outcome == "degraded-to-DoS":
         return "Secrets and data hold; the guest no longer runs."
-    rest = (
-        "the machine was switched off" if found.availability == "ended" else "the guest runs on undisturbed"
-    )
+    rest = "the guest runs on undisturbed"
+    if found.availability == "ended":
+        rest = "the machine was switched off"
+    elif found.mapping.started_over:
+        rest = "TDX stays off, so there is no TD to attack"
     return f"The attacker got {found.got_words}; {rest}."
+
+
+def _sentence_case(words: str) -> str:
+    return words[:1].upper() + words[1:] + "."

@@ -1,5 +1,7 @@
 """JSON round trip of every command and every event; slips are explained."""
 
+from typing import Literal, get_args, get_origin
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -17,6 +19,8 @@ def build(kind: type) -> msgspec.Struct:
     for field in msgspec.structs.fields(kind):
         if field.required:
             values[field.name] = SAMPLES.get(field.type, (1, 2) if "tuple" in str(field.type) else "x")
+            if get_origin(field.type) is Literal:
+                values[field.name] = get_args(field.type)[0]
     return kind(**values)
 
 

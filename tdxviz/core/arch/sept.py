@@ -51,7 +51,14 @@ def code_of(entry: int) -> int:
 
 def state_of(entry: int) -> str:
     """State name; ``CORRUPT`` for codes that the module never writes."""
-    return _NAMES.get(code_of(entry), "CORRUPT")
+    return _BY_BITS.get(entry & _STATE_BITS, "CORRUPT")
+
+
+_STATE_BITS = 1 << 9 | 15 << 53 | 3 << 6
+_BY_BITS = {
+    (code & 1) << 9 | (code >> 1 & 15) << 53 | (code >> 5 & 3) << 6: name for code, name in _NAMES.items()
+}
+"""The bits of an entry that make its state, where they lie in the entry."""
 
 
 def frame(entry: int) -> Hpa:

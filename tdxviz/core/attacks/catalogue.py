@@ -34,15 +34,38 @@ IDS = (
     "debug-attribute",
     "tdmr-pamt-misconfig",
     "badram-spd-alias",
+    "host-read-private-keyid",
+    "host-partial-write-poison",
+    "invd-cache-drop",
+    "hkid-reuse-without-flush",
+    "severed-remap",
+    "sept-direct-write",
+    "remove-without-tracking",
+    "drop-and-reaug-strict",
+    "drop-and-reaug-naive",
+    "double-accept",
+    "mapgpa-lie",
 )
 
 
 @cache
 def attack(attack_id: str) -> Attack:
-    """Raises TdxvizError with the nearest id when there is no such attack."""
-    if attack_id not in IDS:
-        raise TdxvizError(f"there is no attack {attack_id!r}; {did_you_mean(attack_id, IDS)}")
-    return import_module(f"tdxviz.core.attacks.{attack_id.replace('-', '_')}").ATTACK
+    """An attack by its id, or one of its variants as ``id:variant``.
+
+    Raises:
+        TdxvizError: there is no such attack; names the nearest.
+    """
+    base, _, variant = attack_id.partition(":")
+    if base not in IDS:
+        raise TdxvizError(f"there is no attack {attack_id!r}; {did_you_mean(base, IDS)}")
+    main: Attack = import_module(f"tdxviz.core.attacks.{base.replace('-', '_')}").ATTACK
+    if not variant:
+        return main
+    known = {one.id: one for one in main.variants}
+    if attack_id not in known:
+        hint = did_you_mean(attack_id, known) if known else "it has no variants"
+        raise TdxvizError(f"{base} has no variant {variant!r}; {hint}")
+    return known[attack_id]
 
 
 def attacks() -> tuple[Attack, ...]:

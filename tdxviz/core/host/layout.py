@@ -5,6 +5,7 @@ from typing import NamedTuple
 from tdxviz.core.books import Books
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.guest import programs
+from tdxviz.core.guest.programs import Program
 from tdxviz.core.hw.platform import SEAM_RANGE
 from tdxviz.core.nearest import did_you_mean
 from tdxviz.core.units import GIB, MIB, PAGE, Gla, Gpa, Hpa
@@ -92,16 +93,16 @@ def hpa_of(gpa: Gpa) -> Hpa:
     raise TdxvizError(f"guest address {gpa:#x} is not used in this scenario")
 
 
-def symbol(name: str) -> Gla:
-    """Address of a symbol of the guest program. Raises TdxvizError naming the nearest."""
-    symbols = programs.load("vault").symbols
+def symbol(name: str, program: str = "vault") -> Gla:
+    """Address of a symbol of a guest program. Raises TdxvizError naming the nearest."""
+    symbols = programs.load(program).symbols
     if name not in symbols:
         raise TdxvizError(f"the guest has no symbol {name!r}; {did_you_mean(name, symbols)}")
     return symbols[name]
 
 
-def books() -> Books:
-    """What the host knows of the vault."""
-    program = programs.load("vault")
+def books(program: Program | None = None) -> Books:
+    """What the host knows of a guest program (the vault unless told otherwise) in this scenario."""
+    program = program or programs.load("vault")
     guest = {GUEST_BASE + n * PAGE: PRIVATE + n * PAGE for n in range(GUEST_PAGES)}
-    return Books("vault", program.symbols, guest | {RESET_GPA: RESET_PAGE}, tuple(program.boundaries))
+    return Books(program.name, program.symbols, guest | {RESET_GPA: RESET_PAGE}, tuple(program.boundaries))

@@ -2,6 +2,7 @@
 
 from tdxviz.core.commands import EvictLine
 from tdxviz.core.guest import programs
+from tdxviz.core.guest.programs import Program
 from tdxviz.core.host import boot, layout, plain_vm, run
 from tdxviz.core.host.seam import Recipe
 from tdxviz.core.machine import Machine
@@ -12,16 +13,19 @@ READY_WITHIN = 60_000
 """Instructions that the vault needs at most to reach its label ``ready``."""
 
 
-def setup(machine: Machine) -> Recipe:
-    """From power-on to the label ``ready``, in any world."""
-    program = programs.load("vault")
-    machine.books = layout.books()
+def setup(
+    machine: Machine, program: Program | None = None, *, attributes: int = boot.SEPT_VE_DISABLE
+) -> Recipe:
+    """From power-on to the program's label ``ready``, in any world. The vault unless told otherwise;
+    ``attributes`` are the TD's."""
+    program = program or programs.load("vault")
+    machine.books = layout.books(program)
     if machine.world == "legacy":
         yield from plain_vm.build_vm(program)
     else:
         yield from boot.bring_up()
-        yield from boot.build_td(program)
-    until = layout.symbol("ready")
+        yield from boot.build_td(program, attributes=attributes)
+    until = program.symbols["ready"]
     yield from run.resume(machine, steps=READY_WITHIN, until=until, trace=False)
     yield from settle(machine)
 

@@ -34,6 +34,8 @@ def _keyid_fault(p: Platform, lp: int, hpa: Hpa, keyid: Hkid) -> bool:
     if not is_private(keyid):
         return False
     detail = "RSVD: the KeyID bits of a private HKID are reserved outside SEAM"
+    if p.world == "legacy":
+        detail = "RSVD: there are no KeyIDs on this machine; these bits lie beyond its physical addresses"
     p.note(e.HostFaulted(lp=lp, fault="#PF", hpa=hpa, keyid=keyid, detail=detail))
     return True
 

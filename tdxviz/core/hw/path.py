@@ -12,7 +12,7 @@ from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.mee import page_lines
 from tdxviz.core.hw.platform import LogicalProcessor, Platform
 from tdxviz.core.hw.tlb import TlbEntry
-from tdxviz.core.units import LINE, PAGE, U64, Gla, Gpa, Hkid, Hpa
+from tdxviz.core.units import LINE, PAGE, U64, Gla, Gpa, Hkid, Hpa, with_keyid
 
 WRITE_PROTECT = 1 << 16
 EFER_NXE = 1 << 11
@@ -320,6 +320,9 @@ def read_physical(p: Platform, hpa: Hpa, keyid: Hkid, size: int) -> bytes:
     """Bytes through the cache by host-physical address; used by the module and by walks."""
     start = hpa % LINE
     if 0 < size <= LINE - start:
+        line = None if p.trace else p.cache.lines.get(with_keyid(hpa - start, keyid))
+        if line is not None:
+            return line.data[start : start + size]
         return cached_line(p, hpa - start, keyid)[start : start + size]
     if size == PAGE and hpa % PAGE == 0 and not p.trace:
         return _read_page(p, hpa, keyid)

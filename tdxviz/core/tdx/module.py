@@ -26,6 +26,10 @@ class PamtEntry(NamedTuple):
     """TD_EPOCH when the mapping was blocked; PT_REG and PT_EPT only."""
 
 
+FREE, RESERVED = PamtEntry("PT_NDA"), PamtEntry("PT_RSVD")
+"""What the PAMT says of pages that nobody was ever given."""
+
+
 class KotEntry(NamedTuple):
     state: str = "HKID_FREE"
     wbinvd: int = 0
@@ -189,7 +193,7 @@ class Module:
     @staticmethod
     def _default(tdmr: Tdmr, hpa: Hpa) -> PamtEntry:
         reserved = any(low <= hpa < low + size for low, size in tdmr.reserved)
-        return PamtEntry("PT_RSVD" if reserved else "PT_NDA")
+        return RESERVED if reserved else FREE
 
     def pamt_areas(self) -> tuple[tuple[Hpa, Hpa], ...]:
         """(low, high) of every PAMT array."""

@@ -63,7 +63,8 @@ class Fields:
         self.put(name, value.to_bytes(size, "little"))
 
     def raw(self, name: str) -> bytes:
-        at, size = self._place(name)
+        page, offset, size = self.layout[name]
+        at = (self.pages[page] if page < self.known_pages else self.page(page)) + offset
         start = at % LINE
         if not self.p.trace:
             line = self.p.cache.lines.get(at - start | self._high)

@@ -64,6 +64,52 @@ def test_titles_and_positions_are_the_catalogues(reference, attack_id: str) -> N
     assert attack(attack_id).property == row["seed_property"]
 
 
+VARIANTS = {
+    "invd-cache-drop:guest-invd": ("prevented", "#VE"),
+    "hkid-reuse-without-flush:freeid-first": ("prevented", "TDX_LIFECYCLE_STATE_INCORRECT"),
+    "hkid-reuse-without-flush:shared-hkid": ("prevented", "TDX_OPERAND_INVALID"),
+    "hkid-reuse-without-flush:read-after-teardown": ("prevented", "64 zero bytes read"),
+    "severed-remap:reclaim-live": ("prevented", "TDX_LIFECYCLE_STATE_INCORRECT"),
+    "severed-remap:reclaim-tdr-early": ("prevented", "TDX_TD_ASSOCIATED_PAGES_EXIST"),
+    "severed-remap:hkid-in-hpa": ("prevented", "TDX_OPERAND_INVALID"),
+    "sept-direct-write:tdr-write": ("detected", "VMfailInvalid"),
+    "double-accept:accept-free": ("degraded-to-DoS", "EPT violation TD exit"),
+    "double-accept:accept-size": ("prevented", "TDX_PAGE_SIZE_MISMATCH"),
+    "tdmr-pamt-misconfig:pamt-outside": ("prevented", "TDX_PAMT_OUTSIDE_CMRS"),
+    "drop-and-reaug-naive:naive-guest": ("succeeds", "zeros or host's bytes read"),
+}
+"""What the catalogue says about the variants that are modelled: class, and a signal of it."""
+
+
+@pytest.mark.parametrize("world", ["li", "ci"])
+@pytest.mark.parametrize("name", VARIANTS)
+def test_variants_end_as_the_catalogue_says(ready, name: str, world: World) -> None:
+    machine: Machine = ready(world)
+
+    _, verdict = drive(machine, play(machine, attack(name)))
+
+    outcome, signal = VARIANTS[name]
+    assert verdict.outcome == outcome
+    assert signal in [s.name for s in verdict.signals]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_variants_have_an_answer_in_the_legacy_world_too(ready, name: str) -> None:
+    machine: Machine = ready("legacy")
+
+    _, verdict = drive(machine, play(machine, attack(name)))
+
+    assert verdict.outcome == ("succeeds" if name.endswith("naive-guest") else "impossible")
+
+
+def test_every_variant_is_held_and_named_after_its_attack() -> None:
+    assert {v.id for a in attacks() for v in a.variants} == set(VARIANTS)
+    with pytest.raises(TdxvizError, match="no variant 'accept-fre'; did you mean"):
+        attack("double-accept:accept-fre")
+    with pytest.raises(TdxvizError, match="it has no variants"):
+        attack("cold-boot:warm")
+
+
 def test_an_unknown_attack_names_the_nearest() -> None:
     with pytest.raises(TdxvizError, match="did you mean 'cold-boot'"):
         attack("cold-bot")

@@ -1,11 +1,11 @@
 """Guest programs: machine code made from the ``.s`` files here by tools/assemble_guests.py."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
-from tdxviz.core.units import Gla, Gpa
+from tdxviz.core.units import PAGE, Gla, Gpa
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,14 @@ class Program:
     def boundaries(self) -> tuple[Gla, ...]:
         """Addresses at which a source line begins, ascending."""
         return tuple(sorted(self.lines))
+
+
+def patched(program: Program, at: Gpa, data: bytes) -> Program:
+    """The program with other bytes at an address of one of its pages."""
+    page, offset = at & -PAGE, at % PAGE
+    old = program.pages[page]
+    new = old[:offset] + data + old[offset + len(data) :]
+    return replace(program, pages=program.pages | {page: new})
 
 
 @cache
