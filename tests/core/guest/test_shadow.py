@@ -4,9 +4,12 @@ import pytest
 
 from tdxviz.core.arch import msrs
 from tdxviz.core.faults import GuestFault
-from tdxviz.core.guest import boundary
-from tdxviz.core.hw.cpu import RAX, RBX, RSP
-from tests.core.guest.kit import CODE, DATA, STACK, Guest
+from tdxviz.core.guest import boundary, shadow
+from tdxviz.core.hw.cpu import CR4_CET, RAX, RBX, RSP
+from tests.core.guest.kit import BASE, CODE, DATA, IDT, STACK, Guest
+
+SHADOW_PAGE = BASE + 0x7000
+PAGE_TOP, HANDLER = SHADOW_PAGE + 0x800, CODE + 0x800
 
 SHADOW = DATA + 0x800
 SHADOW_ON, WRITE_ON, TRACK_ON = 1, 2, 4
@@ -132,3 +135,77 @@ def test_setssbsy_and_clrssbsy():
     guest.cpu.rip = CODE
     guest.write(SHADOW, (5).to_bytes(8, "little"))
     assert fault(guest) == (21, 5)
+
+
+# --- with paging: the rights of a shadow-stack page, events and IRET --------------------------------
+
+
+def enforced(code: str, control: int = 5) -> Guest:
+    """Paging on, one shadow-stack page, CET on for the supervisor."""
+    guest = Guest(bytes.fromhex(code))
+    cpu = guest.cpu
+    tables = [BASE + 0x1000, BASE + 0x2000, BASE + 0x3000, BASE + 0x4000]
+    guest.write(tables[0], (tables[1] | 3).to_bytes(8, "little"))
+    guest.write(tables[1] + (BASE >> 30) * 8, (tables[2] | 3).to_bytes(8, "little"))
+    guest.write(tables[2], (tables[3] | 3).to_bytes(8, "little"))
+    for n in range(8):
+        page = BASE + n * 0x1000
+        rights = 0x41 if page == SHADOW_PAGE else 0x63  # read-only and dirty: a shadow-stack page
+        guest.write(tables[3] + n * 8, (page | rights).to_bytes(8, "little"))
+    cpu.cr0, cpu.cr3, cpu.cr4 = 0x8001_0021, tables[0], 0x60 | CR4_CET
+    cpu.gprs[RSP], cpu.ssp = BASE + 0x6800, PAGE_TOP
+    cpu.set_msr(0x6A2, control)
+    guest.lp.tlb.flush()
+    return guest
+
+
+def word(guest: Guest, gla: int) -> int:
+    return int.from_bytes(guest.read(gla, 8), "little")
+
+
+def test_ordinary_stores_do_not_reach_the_shadow_stack():
+    guest = enforced("90")
+    with pytest.raises(GuestFault) as outcome:
+        guest.write(PAGE_TOP - 8, bytes(8))
+    assert (outcome.value.vector, outcome.value.error) == (14, 3)
+
+
+def test_a_shadow_stack_in_ordinary_memory_is_a_page_fault():
+    guest = enforced("e803000000909090c3")
+    guest.cpu.ssp = BASE + 0x5800
+    with pytest.raises(GuestFault) as outcome:
+        guest.run(1)
+    assert (outcome.value.vector, outcome.value.error, outcome.value.cr2) == (14, 0x43, BASE + 0x57F8)
+
+
+@pytest.mark.parametrize(("control", "tracked"), [(5, True), (5 | shadow.NO_TRACK_EN, False)])
+def test_notrack_only_where_it_is_allowed(control, tracked):
+    guest = enforced("3effe0", control)
+    guest.cpu.gprs[RAX] = HANDLER
+    guest.run(1)
+    assert shadow.waiting(guest.cpu) == tracked
+    assert guest.cpu.rip == HANDLER
+
+
+def test_an_event_pushes_three_words_and_iret_takes_them_back():
+    guest = enforced("90", control=1)
+    guest.cpu.idt_base, guest.cpu.idt_limit = IDT, 0xFFF
+    guest.gate(6, HANDLER)
+    guest.write(HANDLER, bytes.fromhex("48cf"))
+    guest.deliver(6)
+    assert guest.cpu.ssp == PAGE_TOP - 24
+    assert [word(guest, PAGE_TOP - 24 + 8 * n) for n in range(3)] == [PAGE_TOP, CODE, 8]
+    guest.cpu.rip = HANDLER
+    guest.run(1)
+    assert (guest.cpu.rip, guest.cpu.ssp) == (CODE, PAGE_TOP)
+
+
+def test_iret_to_somewhere_else_is_caught():
+    guest = enforced("90", control=1)
+    guest.gate(6, HANDLER)
+    guest.write(HANDLER, bytes.fromhex("48cf"))
+    guest.deliver(6)
+    guest.write(guest.cpu.gprs[RSP], (CODE + 0x40).to_bytes(8, "little"))
+    with pytest.raises(GuestFault) as outcome:
+        guest.run(1)
+    assert (outcome.value.vector, outcome.value.error) == (21, shadow.FAR_RET)
