@@ -8,6 +8,7 @@ from tdxviz.core.hw import path, seamops
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.tdx import guest_memory, report
 from tdxviz.core.tdx.call import Call
+from tdxviz.core.tdx.locks import Lock
 from tdxviz.core.tdx.structs import Td
 
 DIGEST, DATA = 48, 64
@@ -21,7 +22,7 @@ def rtmr_extend(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     call.require(guest_memory.is_private(gpa), f"{gpa:#x} is no private GPA of this TD")
     value = guest_memory.read(call, gpa, DIGEST)  # before the index is looked at
     call.require(index < RTMRS, f"RDX = {index}: there are RTMR0 to RTMR3")
-    call.require(True, LOCKED)
+    call.take(Lock("RTMR", td.tdr_page, exclusive=True), LOCKED)
     # ---- all checks passed: nothing below can fail ----
     name, tdcs = f"RTMR{index}", td.tdcs
     digest = hashlib.sha384(tdcs.raw(name) + value).digest()
@@ -41,7 +42,7 @@ def report_(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     call.require(guest_memory.is_valid(data), f"{data:#x} is no GPA of this TD")
     content = guest_memory.read(call, data, DATA)
     call.require(subtype == 0, f"R8 = {subtype}: the only subtype is 0")
-    call.require(True, LOCKED)
+    call.take(Lock("RTMR", td.tdr_page), LOCKED)
     call.require(guest_memory.is_valid(out), f"{out:#x} is no GPA of this TD")
     where = guest_memory.place(call, out, "store")
     # ---- all checks passed: nothing below can fail ----

@@ -4,13 +4,13 @@ from tdxviz.core.arch.leaves import BY_NAME
 from tdxviz.core.commands import Seamcall, Tdcall
 from tdxviz.core.events import SeamcallHeld
 from tdxviz.core.host import layout
+from tdxviz.core.tdx.locks import Inside, Lock
 from tests.core.tdx import kit
 from tests.core.tdx.cases import TD_2M, Case, Key
 from tests.core.tdx.checks_mem_range import TABLE, TDR, kick
 
 OTHER_LP = 2
 NO_WRITER = "only migration leaves take the OP_STATE lock exclusively; they are not modelled yet"
-RTMR = "only another vCPU's TDCALL takes the RTMR lock, and it ends within its command"
 
 
 def held(leaf: str, checks: int, *, lp: int = OTHER_LP, **regs: int) -> kit.Prepare:
@@ -122,14 +122,22 @@ def __getattr__(name: str) -> object:
     if name not in ("CASES", "UNREACHABLE"):
         raise AttributeError(name)
     cases, without = _everything()
-    rtmr = {("TDG.MR.REPORT", 4): RTMR, ("TDG.MR.RTMR.EXTEND", 3): RTMR}
-    return cases | OWN if name == "CASES" else without | rtmr
+    return cases | OWN if name == "CASES" else without
 
 
 KOT = held("TDH.MNG.CREATE", 6, rcx=kit.FREE_PAGE, rdx=0x30)
 ANY_PAGE = layout.symbol("picture")
 
+
+def extending(machine) -> None:
+    """Another vCPU of the TD is inside TDG.MR.RTMR.EXTEND."""
+    lock = Lock("RTMR", TDR, exclusive=True)
+    machine.module.inside[1] = Inside("TDG.MR.RTMR.EXTEND", (), (lock,))
+
+
 OWN: dict[Key, Case] = {
+    ("TDG.MR.REPORT", 4): Case({"rcx": ANY_PAGE, "rdx": ANY_PAGE, "r8": 0}, (extending,)),
+    ("TDG.MR.RTMR.EXTEND", 3): Case({"rcx": ANY_PAGE, "rdx": 0}, (extending,)),
     ("TDH.SYS.INIT", 0): Case(prepare=(held("TDH.SYS.INIT", 1),)),
     ("TDH.SYS.LP.INIT", 0): Case(stage="TDH.SYS.INIT", prepare=(held("TDH.SYS.INIT", 1),)),
     ("TDH.SYS.CONFIG", 0): Case(prepare=(held("TDH.SYS.LP.INIT", 1),), stage="TDH.SYS.LP.INIT"),
