@@ -9,7 +9,8 @@ from tdxviz.core.guest.table import Build, Op
 from tdxviz.core.hw.cpu import Segment
 from tdxviz.core.hw.walk import is_canonical
 
-BREAKPOINT, GP = 3, 13
+BREAKPOINT, OVERFLOW, GP = 3, 4, 13
+OF = 1 << 11
 TF, IF, NT, RF = 1 << 8, 1 << 9, 1 << 14, 1 << 16
 IOPL = 3 << 12
 RESTORED = 0x0025_4DD5
@@ -97,6 +98,17 @@ def software_interrupt(ins: Instruction) -> Op:
     return run
 
 
+def into(ins: Instruction) -> Op:
+    """#OF if OF is set; 32-bit code only."""
+    length = ins.len
+
+    def run(x: Context) -> None:
+        if x.cpu.rflags & OF:
+            raise SoftwareInterrupt(OVERFLOW, length)
+
+    return run
+
+
 def _may_change_if(x: Context) -> None:
     if x.cpu.cpl > x.cpu.rflags >> 12 & 3:
         raise GuestFault(GP, 0)
@@ -131,6 +143,7 @@ TABLE: dict[str, Build] = {
     "IRETQ": iretq,
     "INT": software_interrupt,
     "INT3": software_interrupt,
+    "INTO": into,
     "STI": sti,
     "CLI": cli,
 }

@@ -108,23 +108,27 @@ TF, IF, IOPL = 1 << 8, 1 << 9, 3 << 12
 
 
 def pushf(ins: Instruction) -> Op:
+    size, wrap = -ins.stack_pointer_increment, mask(stack_width(ins))
+    kept = FLAGS_IN_MEMORY & mask(size)
+
     def run(x: Context) -> None:
-        top = x.gprs[RSP] - 8 & U64
-        x.store(top, 8, x.cpu.rflags & FLAGS_IN_MEMORY)
+        top = x.gprs[RSP] - size & wrap
+        x.store(top, size, x.cpu.rflags & kept)
         x.gprs[RSP] = top
 
     return run
 
 
 def popf(ins: Instruction) -> Op:
-    after = ins.next_ip
+    """The 16-bit form leaves the upper flags; IOPL and IF depend on privilege."""
+    after, size, wrap = ins.next_ip, ins.stack_pointer_increment, mask(stack_width(ins))
+    writable = POPPABLE & mask(size)
 
     def run(x: Context) -> None:
         top = x.gprs[RSP]
-        value = x.load(top, 8)
-        x.gprs[RSP] = top + 8 & U64
-        cpu = x.cpu
-        may = POPPABLE
+        value = x.load(top, size)
+        x.gprs[RSP] = top + size & wrap
+        cpu, may = x.cpu, writable
         if cpu.cpl:
             may &= ~IOPL
             if cpu.cpl > cpu.rflags >> 12 & 3:
@@ -199,8 +203,8 @@ TABLE: dict[str, Callable[[Instruction], Op]] = {
     "PUSH": push,
     "POP": pop,
     "LEAVE": leave,
-    "PUSHFQ": pushf,
-    "POPFQ": popf,
+    **dict.fromkeys(("PUSHF", "PUSHFD", "PUSHFQ"), pushf),
+    **dict.fromkeys(("POPF", "POPFD", "POPFQ"), popf),
     "CBW": _widen(1, 2),
     "CWDE": _widen(2, 4),
     "CDQE": _widen(4, 8),

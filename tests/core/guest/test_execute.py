@@ -393,3 +393,28 @@ def test_the_same_bytes_in_another_mode_are_compiled_anew(trace):
     guest.cpu.gdt_base, guest.cpu.efer = DATA, guest.cpu.efer | 1 << 10
     assert guest.run(4) == 4
     assert (guest.cpu.bits, guest.cpu.gprs[RAX], guest.cpu.rip) == (64, 1, CODE + 2)
+
+
+@pytest.mark.parametrize(
+    ("code", "bits", "size"), [("9c9d", 64, 8), ("669c669d", 64, 2), ("9c9d", 32, 4), ("669c669d", 32, 2)]
+)
+def test_flags_on_the_stack_in_every_width(code, bits, size):
+    guest = Guest(bytes.fromhex(code), bits)
+    guest.cpu.rflags = 0x24_0AD7
+    guest.run()
+    assert guest.cpu.gprs[RSP] == STACK - size
+    assert guest.read(STACK - size, size) == (0x24_0AD7).to_bytes(8, "little")[:size]
+    guest.write(STACK - size, bytes(size))
+    guest.run()
+    assert guest.cpu.rflags == (2 if size > 2 else 0x24_0002)
+    assert guest.cpu.gprs[RSP] == STACK
+
+
+@pytest.mark.parametrize("overflow", [False, True])
+def test_into(overflow):
+    guest = Guest(b"\xce", 32)
+    guest.cpu.rflags = 0x802 if overflow else 2
+    if overflow:
+        assert outcome(guest).vector == 4
+    else:
+        assert guest.run() == 1
