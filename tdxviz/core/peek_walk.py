@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tdxviz.core.arch import sept
 from tdxviz.core.machine import Machine
 from tdxviz.core.observe import guest_actor, line_as_read
-from tdxviz.core.tdx.inspect import TdInfo, epoch_counts, page_entry, td_of_page, tds, vcpu_field
+from tdxviz.core.tdx.inspect import TdInfo, epoch_counts, first_td, page_entry, td_of_page, tds, vcpu_field
 from tdxviz.core.units import PAGE, Gla, Gpa, Hkid, Hpa, line_of
 
 LEVELS = ("PT", "PD", "PDPT", "PML4")
@@ -62,8 +62,7 @@ class EpochInfo:
 
 
 def _first_td(machine: Machine) -> TdInfo | None:
-    found = () if machine.module is None else tds(machine.platform, machine.module)
-    return found[0] if found else None
+    return None if machine.module is None else first_td(machine.platform, machine.module)
 
 
 def _qword(machine: Machine, hpa: Hpa, keyid: Hkid) -> int:
@@ -113,7 +112,8 @@ def _ownership(machine: Machine, td: TdInfo | None, hpa: Hpa | None) -> tuple[st
         return "", "", False
     entry = page_entry(machine.module, hpa & ~(PAGE - 1))
     tdr = td_of_page(machine.platform, machine.module, hpa & ~(PAGE - 1))
-    owner = next((t.actor for t in tds(machine.platform, machine.module) if t.tdr == tdr), "")
+    lives = tdr in machine.module.pamt and machine.module.pamt[tdr].kind == "PT_TDR"
+    owner = machine.module.actors.get(tdr, "") if lives else ""
     return entry.kind if entry else "", owner, tdr == td.tdr
 
 

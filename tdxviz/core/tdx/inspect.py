@@ -50,6 +50,13 @@ def tds(p: Platform, m: Module) -> tuple[TdInfo, ...]:
     )
 
 
+def first_td(p: Platform, m: Module) -> TdInfo | None:
+    """The oldest TD that exists; the others are not read."""
+    living = (one for one in m.actors.items() if one[0] in m.pamt and m.pamt[one[0]].kind == "PT_TDR")
+    found = next(living, None)
+    return None if found is None else _td(p, m, *found)
+
+
 def first_actor(m: Module) -> str:
     """Name of the oldest TD that lives; empty for none."""
     living = (a for tdr, a in m.actors.items() if tdr in m.pamt and m.pamt[tdr].kind == "PT_TDR")
@@ -57,14 +64,22 @@ def first_actor(m: Module) -> str:
 
 
 def _td(p: Platform, m: Module, tdr: Hpa, actor: str) -> TdInfo:
-    root = (tdr,)
-    hkid = field(p, m.global_hkid, root, s.TDR, "HKID")
-    count = min(field(p, m.global_hkid, root, s.TDR, "NUM_TDCX"), s.MAX_TDCX)
-    tdcx = tuple(field(p, m.global_hkid, root, s.TDR, f"TDCX_PA{n}") for n in range(count))
+    hkid, count, fatal = _tdr_fields(p, m, tdr, ("HKID", "NUM_TDCX", "FATAL"))
+    count = min(count, s.MAX_TDCX)
+    tdcx = _tdr_fields(p, m, tdr, tuple(f"TDCX_PA{n}" for n in range(count)))
     sept_root = tdcx[s.SEPT_ROOT_INDEX] if count > s.SEPT_ROOT_INDEX else 0
     vcpus = tuple(sorted(hpa for hpa, e in m.pamt.items() if e.kind == "PT_TDVPR" and e.owner == tdr))
-    fatal = bool(field(p, m.global_hkid, root, s.TDR, "FATAL"))
-    return TdInfo(actor, tdr, hkid, fatal, tdcx, sept_root, vcpus)
+    return TdInfo(actor, tdr, hkid, bool(fatal), tdcx, sept_root, vcpus)
+
+
+def _tdr_fields(p: Platform, m: Module, tdr: Hpa, names: tuple[str, ...]) -> tuple[int, ...]:
+    """Fields of a TDR that lie near one another, with one reading of their lines."""
+    if not names:
+        return ()
+    places = [s.TDR[name][1:] for name in names]
+    low = min(offset for offset, _ in places)
+    data = _bytes(p, tdr + low, m.global_hkid, max(offset + size for offset, size in places) - low)
+    return tuple(int.from_bytes(data[at - low : at - low + size], "little") for at, size in places)
 
 
 def page_entry(m: Module, hpa: Hpa) -> PamtEntry | None:

@@ -34,6 +34,9 @@ class ExitPanel(Board):
             self._asked = True
         return self._shown
 
+    def shown(self) -> object:
+        return self.picture()
+
     def heading(self) -> tuple[str, str]:
         shown = self.picture()
         return self.title, shown.title if shown else "no guest has been left yet"

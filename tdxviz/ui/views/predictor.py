@@ -35,6 +35,9 @@ class PredictorPanel(Board):
             self._shown = present.picture(self.ask, self.events, self.moment.index, self.processor())
         return self._shown
 
+    def shown(self) -> object:
+        return self.processor(), self.picture(), tlb.processors(self.ask)
+
     def heading(self) -> tuple[str, str]:
         shown = self.picture()
         return shown.title, shown.detail

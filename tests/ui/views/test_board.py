@@ -46,6 +46,26 @@ def test_what_is_not_repainted_would_look_the_same(made, monkeypatch) -> None:
     assert spared > 40
 
 
+@pytest.mark.parametrize("name", ["exit", "predictor"])
+def test_the_border_is_repainted_only_when_something_passed_it(made, name) -> None:
+    bridge, workspace = made.control.bridge, made.window.workspace
+    bridge.go_to(470)
+    workspace.reveal(name)
+    settle()
+    panel = workspace.panel(name)
+    assert panel.isVisible()
+    painted = 0
+    for index in range(471, 491):
+        before, seen = panel.grab().toImage(), panel._seen
+        bridge.go_to(index)
+        painted += panel._seen != seen
+        if panel._seen == seen:
+            assert panel.grab().toImage() == before, f"{name} shows an old picture at event {index}"
+    assert painted < 10
+    workspace.docks["vcpu"].raise_()
+    settle()
+
+
 def test_panels_ask_each_question_once_between_them(made) -> None:
     bridge = made.control.bridge
     bridge.go_to(470)
