@@ -42,6 +42,7 @@ class OperandField(QWidget):
     def __init__(self, operand: Operand, changed: Callable[[], None]) -> None:
         super().__init__()
         self.operand = operand
+        self._words = self._colour = ""
         self.caption, self.line, self.note = QLabel(), QLineEdit(), QLabel()
         self.line.setObjectName(f"operand_{operand.register}")
         self.line.setAccessibleName(f"{operand.register}: {operand.words}")
@@ -60,19 +61,24 @@ class OperandField(QWidget):
         self.setFixedWidth(width)
         for label in (self.caption, self.note):
             label.setFont(theme.font(11))
-            label.setStyleSheet(f"color: {theme.secondary}; font-size: {theme.px(11):.0f}px;")
+            colour = self._colour if label is self.note and self._colour else theme.secondary
+            label.setStyleSheet(f"color: {colour}; font-size: {theme.px(11):.0f}px;")
         self.line.setStyleSheet(
             f'font-family: "DejaVu Sans Mono"; font-size: {theme.px(12.5):.0f}px; padding: 2px 5px;'
         )
         text = f"{self.operand.register}  {self.operand.words}"
         self.caption.setText(self.caption.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, width))
+        self._shorten()
+
+    def _shorten(self) -> None:
+        metrics = self.note.fontMetrics()
+        self.note.setText(metrics.elidedText(self._words, Qt.TextElideMode.ElideRight, self.width()))
 
     def tell(self, words: str, colour: str, theme: Theme) -> None:
         """What the value means, or what is wrong with it."""
         self.note.setStyleSheet(f"color: {colour}; font-size: {theme.px(11):.0f}px;")
-        self.note.setText(
-            self.note.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, self.width())
-        )
+        self._words, self._colour = words, colour
+        self._shorten()
         self.note.setToolTip(words)
 
     @property
