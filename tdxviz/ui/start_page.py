@@ -49,7 +49,7 @@ class StartPage(QScrollArea):
         page, box = QWidget(), QVBoxLayout()
         box.setContentsMargins(int(u(40)), int(u(28)), int(u(40)), int(u(28)))
         box.setSpacing(int(u(12)))
-        box.addWidget(self._label("Learn Intel TDX by attacking one", "title"))
+        box.addWidget(self._label("Learn Intel TDX by attacking a confidential VM", "title"))
         box.addWidget(
             self._label(
                 "A whole TDX machine runs in this window: memory with real ciphertext, the TDX module, "
