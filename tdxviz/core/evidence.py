@@ -105,6 +105,8 @@ class Evidence:
     """The host asked for an event that has not arrived yet."""
     not_injected: int = -1
     """Position of the refusal of such a request, -1 for none; an exception in the guest resets it."""
+    arrived: int = -1
+    """Vector of the last interrupt that the guest took from outside, -1 for none."""
     turned_away: bool = False
     """TDX did not come up: firmware or the module refused how the machine is set up."""
     platform_lost: bool = False

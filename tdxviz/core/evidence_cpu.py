@@ -12,6 +12,9 @@ from tdxviz.core.commands import INJECTION
 
 INJECTION_FIELD = metadata.named(INJECTION).element_id(0)
 
+STATE_WORDS: dict[tuple[str, ...], str] = {("RIP",): "runs at X", ("RAX",): "RAX changed"}
+"""Registers that the attacker wrote -> what the guest could notice."""
+
 
 class Findings(Protocol):
     """What these rules read and write of ``evidence.Evidence``, which calls them."""
@@ -125,9 +128,9 @@ def _(event: e.InstructionRetired, found: Findings) -> None:
         found.integrity, found.victim_words = "lost", "instructions that the attacker chose"
         found.signal("TD", "data", "attacker's code executed")
     if found.written_state and found.integrity != "lost":
-        only_rip = set(found.written_state) == {"RIP"}
+        name = STATE_WORDS.get(tuple(found.written_state), "attacker's state loaded")
         found.integrity, found.victim_words = "lost", "a state that the attacker chose"
-        found.signal("TD", "data", "runs at X" if only_rip else "attacker's state loaded")
+        found.signal("TD", "data", name)
     found.fetched_foreign = False
 
 
@@ -150,7 +153,7 @@ def _(event: e.ExceptionDelivered, found: Findings) -> None:
     if event.actor != found.case.guest:
         return
     found.not_injected = -1
-    if found.injected:
+    if found.injected and event.kind != "interrupt":
         found.injected = False
         found.integrity, found.victim_words = "lost", "an exception that never happened"
         found.signal("TD", "exception", "injected exception")

@@ -28,6 +28,7 @@ class Findings(Protocol):
     decided_by: str
     calls: list[int]
     before: tuple[int, int, bytes] | None
+    arrived: int
 
     @property
     def at(self) -> int: ...
@@ -65,6 +66,8 @@ def _is_call(code: bytes) -> bool:
 @weigh.register
 def _(event: e.ExceptionDelivered, found: Findings) -> None:
     """The guest is told; an exception in between is no return."""
+    if event.kind == "interrupt" and event.actor == found.case.guest:
+        found.arrived = event.vector
     if event.actor != found.case.guest or found.case.position != "inside":
         return
     found.before = None

@@ -45,6 +45,7 @@ class Findings(Protocol):
     case: Any
     """``evidence.Case``."""
     mapping: MapFindings
+    arrived: int
     refused: bool
     carried_out: bool
     tampered: bool
@@ -106,7 +107,10 @@ def _(event: e.LeafReturned, found: Findings) -> None:
     if event.name == "TDH.VP.ENTER":
         if (out.get("R10", 0), out.get("R11")) == (0, REPORT_FATAL_ERROR):
             found.mapping.panicked, found.availability = True, "lost"
-            found.signal("guest kernel", "guest-panic", "panic")
+            outside = f" on external {found.arrived:#x}" if found.arrived >= 0 else ""
+            if outside:
+                found.decided_by = "the guest's kernel: its APIC says that the interrupt came from outside"
+            found.signal("guest kernel", "guest-panic", f"panic{outside}")
         return
     if event.status >> 61 or (event.side == "guest" and event.status >> 32):
         found.refused = True

@@ -170,6 +170,11 @@ def _sentence(case: Case, found: ev.Evidence, outcome: OutcomeClass) -> str:
             "The host may read such a TD, and everybody can see it: the relying party reads the report, "
             "turns the TD down, and gives it no secret."
         )
+    if found.mapping.panicked and found.arrived >= 0:
+        return (
+            "TDX lets the interrupt in; the guest's kernel asks its APIC who raised it, and stops. A kernel that "
+            "does not ask would go on with a changed register."
+        )
     if outcome == "detected":
         return (
             "The change itself was accepted; the guest's next use of the line failed its check "

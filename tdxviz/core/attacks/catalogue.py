@@ -24,6 +24,7 @@ IDS = (
     "llc-prime-probe",
     "vp-write-guest-rip",
     "exception-injection-ve",
+    "heckler-int80",
     "nested-vmx-in-td",
     "rop-no-cet",
     "rop-with-cet",

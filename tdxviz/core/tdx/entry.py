@@ -8,6 +8,7 @@ from tdxviz.core.arch import exits, instructions, sept
 from tdxviz.core.arch import registers as r
 from tdxviz.core.arch import state_table as st
 from tdxviz.core.arch import structures as lay
+from tdxviz.core.hw.apic import DESCRIPTOR
 from tdxviz.core.hw.platform import LogicalProcessor
 from tdxviz.core.tdx import stepping, vcpu_state, ve
 from tdxviz.core.tdx.call import Call
@@ -94,7 +95,7 @@ def _go(call: Call, vcpu: Vcpu, lp: LogicalProcessor) -> None:
     call.m.current[call.lp] = Current(
         td.tdr_page, vcpu.tdvpr, td.actor, vcpu.index, td.hkid, td.sept_root,
         vps["SHARED_EPTP"] & ~(PAGE - 1), vps["VCPU_EPOCH"], vps["POSTED_INTERRUPT_NOTIFICATION_VECTOR"],
-        vps["POSTED_INTERRUPT_DESCRIPTOR_ADDRESS"], bool(vps["PIN_BASED_CONTROLS"] & PROCESS_POSTED),
+        vps["POSTED_INTERRUPT_DESCRIPTOR_ADDRESS"] & -DESCRIPTOR, bool(vps["PIN_BASED_CONTROLS"] & PROCESS_POSTED),
         instructions.cr4_barred(tdcs["ATTRIBUTES"], tdcs["XFAM"]), bool(tdcs["ATTRIBUTES"] >> 63),
         tdcs["XFAM"],
     )  # fmt: skip
