@@ -192,8 +192,10 @@ class Module:
 
     @staticmethod
     def _default(tdmr: Tdmr, hpa: Hpa) -> PamtEntry:
-        reserved = any(low <= hpa < low + size for low, size in tdmr.reserved)
-        return RESERVED if reserved else FREE
+        for low, size in tdmr.reserved:
+            if low <= hpa < low + size:
+                return RESERVED
+        return FREE
 
     def pamt_areas(self) -> tuple[tuple[Hpa, Hpa], ...]:
         """(low, high) of every PAMT array."""
