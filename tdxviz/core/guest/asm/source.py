@@ -8,6 +8,8 @@ from tdxviz.core.guest.asm.scan import Token, statements, without_block_comments
 
 LONGEST_TEXT = 1 << 20
 MOST_STATEMENTS = 100_000
+BLOCK = (".rept", ".endr")
+"""A label before one of these is a statement of its own."""
 
 
 class Statement(NamedTuple):
@@ -33,6 +35,9 @@ def read(text: str, problems: list[Problem]) -> list[Statement]:
             for tokens in statements(line):
                 last = tokens[-1]
                 words = line[tokens[0].column - 1 : last.column - 1 + len(last.text)]
+                while len(tokens) > 2 and tokens[1].text == ":" and tokens[2].text in BLOCK:
+                    flat.append(Statement(number, tokens[:2], words))
+                    tokens = tokens[2:]
                 flat.append(Statement(number, tokens, words))
         except SourceError as slip:
             problems.append(Problem(number, slip.column, slip.text))

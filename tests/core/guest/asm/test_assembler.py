@@ -108,7 +108,7 @@ data:   .byte 1, 'A', -1, SIZE
         .asciz "end"
         .fill 3, 2, 0xABCD
         .skip 5, 0x90
-        .rept 3
+many:   .rept 3
         .byte 7
         .endr
 away:   ret ; nop # a comment
