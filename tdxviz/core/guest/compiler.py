@@ -18,6 +18,7 @@ from tdxviz.core.guest import (
     ops_shadow,
     ops_shift,
     ops_sse,
+    ops_sse_parts,
     ops_string,
     ops_syscall,
     ops_system,
@@ -32,6 +33,8 @@ BUILDERS: dict[str, Build] = (
     | ops_atomic.TABLE | ops_frame.TABLE | ops_cache.TABLE | ops_registers.TABLE
     | ops_segment.TABLE | ops_shadow.TABLE | ops_syscall.TABLE | ops_task.TABLE
 )  # fmt: skip
+
+VECTORS = ops_sse.TABLE | ops_sse_parts.TABLE
 
 CONTROL = range(Register.CR0, Register.CR15 + 1)
 SEGMENTS = range(Register.ES, Register.GS + 1)
@@ -76,7 +79,7 @@ def _builder(ins: Instruction) -> Build | None:
     registers = [ins.op_register(n) for n in range(ins.op_count) if ins.op_kind(n) == OpKind.REGISTER]
     if any(r in VECTOR for r in registers):
         known = all(r in ops_sse.XMM or r in GENERAL for r in registers)
-        return ops_sse.TABLE.get(name) if known else None
+        return VECTORS.get(name) if known else None
     if name == "MOV":
         if any(r in CONTROL for r in registers):
             return ops_system.mov_control

@@ -38,7 +38,7 @@ def _aligned(at: Read) -> Read:
     return get
 
 
-def _source(ins: Instruction, op: int, size: int, *, aligned: bool = False) -> Read:
+def source(ins: Instruction, op: int, size: int, *, aligned: bool = False) -> Read:
     """``size`` bytes of an XMM, general or memory operand."""
     if ins.op_kind(op) == OpKind.REGISTER:
         register = ins.op_register(op)
@@ -71,7 +71,7 @@ def _move(size: int, *, aligned: bool = False, merges: bool = False) -> Build:
 
     def build(ins: Instruction) -> Op:
         both = ins.op_kind(0) == ins.op_kind(1) == OpKind.REGISTER
-        get = _source(ins, 1, size, aligned=aligned)
+        get = source(ins, 1, size, aligned=aligned)
         put = _target(ins, size, aligned=aligned, merge=merges and both)
 
         def run(x: Context) -> None:
@@ -111,7 +111,7 @@ def _half(high: bool) -> Build:
 
             get: Read = lambda x: x.cpu.xmm[other] >> back & mask(8)  # noqa: E731  # one of two
         else:
-            get = _source(ins, 1, 8)
+            get = source(ins, 1, 8)
         keep = mask(16) & ~(mask(8) << shift)
 
         def run(x: Context) -> None:
@@ -124,11 +124,11 @@ def _half(high: bool) -> Build:
     return build
 
 
-def _logic(compute: Callable[[int, int], int]) -> Build:
+def logic(compute: Callable[[int, int], int]) -> Build:
     """Two 16-byte operands; a memory operand must be aligned."""
 
     def build(ins: Instruction) -> Op:
-        get, number = _source(ins, 1, 16, aligned=True), ins.op0_register - Register.XMM0
+        get, number = source(ins, 1, 16, aligned=True), ins.op0_register - Register.XMM0
 
         def run(x: Context) -> None:
             check(x)
@@ -140,7 +140,7 @@ def _logic(compute: Callable[[int, int], int]) -> Build:
     return build
 
 
-def _lanes(size: int, compute: Callable[[int, int], int]) -> Callable[[int, int], int]:
+def lanes(size: int, compute: Callable[[int, int], int]) -> Callable[[int, int], int]:
     """An operation on each part of ``size`` bytes."""
     keep, steps = mask(size), range(0, 128, size * 8)
 
@@ -165,7 +165,7 @@ def _interleave(size: int, high: bool) -> Callable[[int, int], int]:
 
 
 def pshufd(ins: Instruction) -> Op:
-    get, number, order = _source(ins, 1, 16, aligned=True), ins.op0_register - Register.XMM0, ins.immediate(2)
+    get, number, order = source(ins, 1, 16, aligned=True), ins.op0_register - Register.XMM0, ins.immediate(2)
 
     def run(x: Context) -> None:
         check(x)
@@ -211,19 +211,17 @@ TABLE: dict[str, Build] = {
     "MOVSD": _move(8, merges=True),
     **dict.fromkeys(("MOVLPS", "MOVLPD", "MOVHLPS"), _half(False)),
     **dict.fromkeys(("MOVHPS", "MOVHPD", "MOVLHPS"), _half(True)),
-    **dict.fromkeys(("PXOR", "XORPS", "XORPD"), _logic(lambda a, b: a ^ b)),
-    **dict.fromkeys(("POR", "ORPS", "ORPD"), _logic(lambda a, b: a | b)),
-    **dict.fromkeys(("PAND", "ANDPS", "ANDPD"), _logic(lambda a, b: a & b)),
-    **dict.fromkeys(("PANDN", "ANDNPS", "ANDNPD"), _logic(lambda a, b: ~a & b)),
-    **{f"PADD{s}": _logic(_lanes(n, lambda a, b: a + b)) for s, n in SIZES.items()},
-    **{f"PSUB{s}": _logic(_lanes(n, lambda a, b: a - b)) for s, n in SIZES.items()},
-    **{f"PCMPEQ{s}": _logic(_lanes(n, lambda a, b: -1 if a == b else 0)) for s, n in SIZES.items() if n < 8},
-    "PMINUB": _logic(_lanes(1, min)),
-    "PMAXUB": _logic(_lanes(1, max)),
-    **{
-        f"PUNPCKL{s}": _logic(_interleave(n, False)) for s, n in {"BW": 1, "WD": 2, "DQ": 4, "QDQ": 8}.items()
-    },
-    **{f"PUNPCKH{s}": _logic(_interleave(n, True)) for s, n in {"BW": 1, "WD": 2, "DQ": 4, "QDQ": 8}.items()},
+    **dict.fromkeys(("PXOR", "XORPS", "XORPD"), logic(lambda a, b: a ^ b)),
+    **dict.fromkeys(("POR", "ORPS", "ORPD"), logic(lambda a, b: a | b)),
+    **dict.fromkeys(("PAND", "ANDPS", "ANDPD"), logic(lambda a, b: a & b)),
+    **dict.fromkeys(("PANDN", "ANDNPS", "ANDNPD"), logic(lambda a, b: ~a & b)),
+    **{f"PADD{s}": logic(lanes(n, lambda a, b: a + b)) for s, n in SIZES.items()},
+    **{f"PSUB{s}": logic(lanes(n, lambda a, b: a - b)) for s, n in SIZES.items()},
+    **{f"PCMPEQ{s}": logic(lanes(n, lambda a, b: -1 if a == b else 0)) for s, n in SIZES.items() if n < 8},
+    "PMINUB": logic(lanes(1, min)),
+    "PMAXUB": logic(lanes(1, max)),
+    **{f"PUNPCKL{s}": logic(_interleave(n, False)) for s, n in {"BW": 1, "WD": 2, "DQ": 4, "QDQ": 8}.items()},
+    **{f"PUNPCKH{s}": logic(_interleave(n, True)) for s, n in {"BW": 1, "WD": 2, "DQ": 4, "QDQ": 8}.items()},
     "PSHUFD": pshufd,
     "PSLLDQ": _shift_bytes(True),
     "PSRLDQ": _shift_bytes(False),

@@ -206,6 +206,13 @@ SSE_LOGIC = {
     "PUNPCKHBW": "660f68", "PUNPCKHWD": "660f69", "PUNPCKHDQ": "660f6a", "PUNPCKHQDQ": "660f6d",
     "MOVDQA": "660f6f", "MOVDQU": "f30f6f", "MOVAPS": "0f28", "MOVUPS": "0f10", "MOVAPD": "660f28",
     "MOVQ": "f30f7e", "MOVSS": "f30f10", "MOVSD": "f20f10",
+    "PSLLW": "660ff1", "PSLLD": "660ff2", "PSLLQ": "660ff3", "PSRLW": "660fd1", "PSRLD": "660fd2", "PSRLQ": "660fd3",
+    "PSRAW": "660fe1", "PSRAD": "660fe2", "PACKUSWB": "660f67", "PACKSSWB": "660f63", "PACKSSDW": "660f6b",
+    "PCMPGTB": "660f64", "PCMPGTW": "660f65", "PCMPGTD": "660f66", "PMINSW": "660fea", "PMAXSW": "660fee",
+    "PMULLW": "660fd5", "PMULHUW": "660fe4", "PMULHW": "660fe5", "PMULUDQ": "660ff4", "PMADDWD": "660ff5",
+    "PSADBW": "660ff6", "PAVGB": "660fe0", "PAVGW": "660fe3", "PADDUSB": "660fdc", "PADDUSW": "660fdd",
+    "PSUBUSB": "660fd8", "PSUBUSW": "660fd9", "PADDSB": "660fec", "PADDSW": "660fed", "PSUBSB": "660fe8",
+    "PSUBSW": "660fe9", "UNPCKLPD": "660f14", "UNPCKHPD": "660f15",
 }  # fmt: skip
 LOADS = {"MOVLPS": "0f12", "MOVHPS": "0f16", "MOVLPD": "660f12", "MOVHPD": "660f16"}
 TO_MEMORY = {
@@ -234,6 +241,26 @@ def sse(c: random.Random) -> Iterator[Form]:
     for count in (0, 1, 7, 15, 16, 200):
         for ext in ("f8", "d8"):
             yield Form("PSxLDQ", BOTH_IN + bytes.fromhex("660f73" + ext) + bytes([count]) + OUT, memory=True)
+    for op, ext in (
+        ("71", "d0"),
+        ("71", "e0"),
+        ("71", "f0"),
+        ("72", "d0"),
+        ("72", "e0"),
+        ("72", "f0"),
+        ("73", "d0"),
+        ("73", "f0"),
+    ):
+        for count in (0, 1, 7, 15, 31, 63, 200):
+            code = bytes.fromhex("660f" + op + ext) + bytes([count])
+            yield Form(f"PSxx {op} {ext}", BOTH_IN + code + OUT, memory=True)
+    for code in ("f20f70c1", "f30f70c1", "0fc6c1", "660fc6c1"):
+        for order in (0, 0x1B, 0xE4, c.randrange(256)):
+            yield Form(f"shuffle {code}", BOTH_IN + bytes.fromhex(code) + bytes([order]) + OUT, memory=True)
+    small = bytes.fromhex("660f73d93c")  # psrlq xmm1, 60: counts that do not empty the register
+    for name in ("PSLLW", "PSLLD", "PSLLQ", "PSRLW", "PSRLD", "PSRLQ", "PSRAW", "PSRAD"):
+        code = small + bytes.fromhex(SSE_LOGIC[name]) + b"\xc1"
+        yield Form(f"{name} r,r small", BOTH_IN + code + OUT, memory=True)
     yield Form("PMOVMSKB", BOTH_IN + bytes.fromhex("660fd7c1"), memory=True)
     for code in ("660f6ec2", "66480f6ec2"):
         yield Form("MOVD r", BOTH_IN + bytes.fromhex(code) + OUT, memory=True)

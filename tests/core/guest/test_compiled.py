@@ -15,7 +15,7 @@ from tests.core.host.test_guest_run import prepared
 SOURCES = Path(__file__).resolve().parents[3] / "examples" / "guests"
 PROGRAMS = ("sha256", "quicksort", "printf", "crc32", "interpreter")
 FREESTANDING = ("-O2", "-ffreestanding", "-nostdlib", "-static")
-KINDS = {"general registers": ("-mgeneral-regs-only",)}
+KINDS = {"as it comes": (), "general registers": ("-mgeneral-regs-only",)}
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("gcc") or platform.machine() != "x86_64", reason="no gcc for x86-64 on this computer"

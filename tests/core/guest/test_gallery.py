@@ -23,11 +23,12 @@ CONSOLE = {
     "interpreter": "TDX!\n",
     "sha256": hashlib.sha256(b"abc").hexdigest() + "\n",
     "primes": "168\n",
+    "rtmr": hashlib.sha384(bytes(48) + b"\x11" * 48).hexdigest() + "\n",
     "secret": "",
     "vmx": "VMXON: invalid opcode\n",
     "parser": "packet received\npacket received\nthe secret: correct horse battery staple\n",
 }
-NEEDS_A_TD = {"memory"}
+NEEDS_A_TD = {"memory", "rtmr"}
 FOR_LESSONS = {"guarded", "leap", "report", "syscall80", "trusting"}
 """They end nowhere by themselves; lessons and attacks stop them."""
 
