@@ -43,7 +43,7 @@ class MapBoard(Board):
 
     def lay(self, room: QRectF, pages: int) -> None:
         """Choose the grid for this room; bring the page in question into sight when it changed."""
-        u = self.theme.px(1)
+        u, before, seen = self.theme.px(1), self.grid, self._in_sight()
         strip = (STRIP + 6) * u
         self.gutter = GUTTER * u if room.width() > ROOMY * u else 0.0
         wide = room.width() - self.gutter
@@ -57,7 +57,18 @@ class MapBoard(Board):
         left = round(room.right() - wide)
         high = min(self.grid.height, int(room.height()))
         self.area_map = QRectF(left, round(room.top()), min(self.grid.width, room.right() - left), high)
+        if (before.columns, before.cell) != (self.grid.columns, self.grid.cell) and self._wanted is None:
+            self._wanted, self.top = seen, -float(self.grid.height)
         self._bring()
+
+    def _in_sight(self) -> int | None:
+        """What a new grid has to show: the page in question if it is in sight, else the middle."""
+        if self._centred < 0:
+            return None
+        y, high = self.grid.place(self._centred)[1], self.area_map.height()
+        if self.top <= y < self.top + high:
+            return self._centred
+        return min(int((self.top + high / 2) // self.grid.cell) * self.grid.columns, self.grid.pages - 1)
 
     def _bring(self) -> None:
         page = self.place() // PAGE

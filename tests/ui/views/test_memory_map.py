@@ -59,6 +59,14 @@ def test_the_chosen_page_is_in_sight_and_a_click_chooses_another(qtbot) -> None:
     assert opened == ["page"]
 
 
+def test_another_size_of_the_panel_keeps_the_chosen_page_in_sight(qtbot) -> None:
+    panel = made(qtbot, size=(300, 400))
+    for size in ((1200, 300), (420, 600), (900, 220)):
+        panel.resize(*size)
+        panel.grab()
+        assert panel.area_map.intersects(panel.cell_rect(panel.place() // PAGE)), size
+
+
 def test_pointing_hovers_and_says_what_the_page_is(qtbot) -> None:
     panel = made(qtbot)
     kit.point(panel, centre(panel, 0x413))
