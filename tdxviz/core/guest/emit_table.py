@@ -253,9 +253,6 @@ def leave(s: Source, ins: Instruction) -> None:
 
 def call(s: Source, ins: Instruction) -> None:
     target = _target(s, ins)
-    if target.startswith(("g", "(")):
-        s.say(f"z = {target}")
-        target = "z"
     s.push(_word(s), str(ins.next_ip))
     s.end(target)
 
@@ -274,9 +271,7 @@ def jmp(s: Source, ins: Instruction) -> None:
 def _target(s: Source, ins: Instruction) -> str:
     if ins.op_kind(0) in NEAR:
         return str(ins.near_branch_target)
-    if ins.op_kind(0) not in (OpKind.REGISTER, OpKind.MEMORY) or operand_size(ins) != _word(s):
-        raise NotEmitted
-    return s.read(ins, 0, _word(s))
+    raise NotEmitted  # an indirect branch trains the predictor
 
 
 def _jcc(code: int) -> Emit:

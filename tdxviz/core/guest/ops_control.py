@@ -33,9 +33,11 @@ def jmp(ins: Instruction) -> Op:
         target = ins.near_branch_target
         return lambda x: target
     get, notrack = reader(ins, 0, stack_width(ins)), ins.segment_prefix == Register.DS
+    here = ins.ip
 
     def run(x: Context) -> int:
         there = get(x)
+        x.lp.predictor.train(here, there, x.ctx.actor)
         if x.cpu.cet:
             shadow.track(x, there, notrack=notrack)
         return there
@@ -48,7 +50,7 @@ def _always(value: int) -> Read:
 
 
 def call(ins: Instruction) -> Op:
-    after, size = ins.next_ip, stack_width(ins)
+    here, after, size = ins.ip, ins.next_ip, stack_width(ins)
     indirect, wrap = ins.op_kind(0) not in NEAR, mask(size)
     notrack = ins.segment_prefix == Register.DS
     get = reader(ins, 0, size) if indirect else _always(ins.near_branch_target)
@@ -62,8 +64,10 @@ def call(ins: Instruction) -> Op:
             shadow.push(x, after)
         x.store(top, size, after)
         x.gprs[RSP] = top
-        if indirect and x.cpu.cet:
-            shadow.track(x, target, notrack=notrack)
+        if indirect:
+            x.lp.predictor.train(here, target, x.ctx.actor)
+            if x.cpu.cet:
+                shadow.track(x, target, notrack=notrack)
         return target
 
     return run

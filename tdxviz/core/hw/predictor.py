@@ -2,6 +2,8 @@
 
 Small and explicit: who trained an entry is kept beside it, so that a view can show whose it is. The
 hardware keeps no such name; it only sees the low bits of the branch's address, and so does ``predict``.
+Guests train it with indirect jumps and calls; near calls and returns are not recorded (they run in
+translated blocks), and nothing is executed transiently.
 Sizes and the history function are ours, not a particular processor's.
 """
 

@@ -418,3 +418,15 @@ def test_into(overflow):
         assert outcome(guest).vector == 4
     else:
         assert guest.run() == 1
+
+
+@pytest.mark.parametrize("trace", [False, True])
+@pytest.mark.parametrize(("code", "branch"), [("ffe0", 0), ("ffd0", 0), ("90ffe0", 1)])
+def test_indirect_branches_train_the_predictor(code, branch, trace):
+    guest = Guest(bytes.fromhex(code), trace=trace)
+    guest.cpu.gprs[RAX] = CODE + 0x40
+    guest.run(1 + branch)
+    found = guest.lp.predictor.predict(CODE + branch)
+    assert found is not None
+    assert (found.target, found.trainer) == (CODE + 0x40, "vm-a")
+    assert guest.lp.predictor.history

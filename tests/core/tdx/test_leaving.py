@@ -275,6 +275,7 @@ def test_saved_state_that_cannot_be_loaded_kills_the_td(field, value, reason, rd
 def test_another_vcpu_and_the_module_meet_no_trained_predictor():
     machine = running()
     predictor = machine.platform.lps[0].predictor
+    predictor.barrier()
     predictor.train(0x8000_1000, 0x8000_2000, "td-a")
     leave(machine, "interrupt")
     assert [type(n) for n in machine._news if isinstance(n, e.BranchHistoryCleared)]
