@@ -70,10 +70,14 @@ class Panel(QWidget):
         shape = Qt.CursorShape.PointingHandCursor if clickable else Qt.CursorShape.ArrowCursor
         self.setCursor(shape)
         self.setToolTip(hit.tooltip if hit else self.tooltip)
-        focus = hit.target if hit and not callable(hit.target) else None
+        focus = self.pointed_at(hit)
         if self.moment is not None and focus != self.moment.hover:
             self.bridge.hover(focus)
         super().mouseMoveEvent(event)
+
+    def pointed_at(self, hit: Hit | None) -> Any:
+        """What every view frames while the pointer is over ``hit``."""
+        return hit.target if hit and not callable(hit.target) else None
 
     def leaveEvent(self, event: QEvent) -> None:
         if self.moment is not None and self.moment.hover is not None:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, QUrl
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QLineEdit, QTextBrowser, QVBoxLayout
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QTextCharFormat, QTextCursor
+from PySide6.QtWidgets import QLineEdit, QTextBrowser, QTextEdit, QVBoxLayout
 
 from tdxviz.core.faults import TdxvizError
 from tdxviz.ui.panel import Panel
@@ -50,6 +50,7 @@ class ConsolePanel(Panel):
         self.log.setOpenLinks(False)
         self.log.setAccessibleName("Events and answers")
         self.log.anchorClicked.connect(self._jump)
+        self.log.highlighted.connect(self._point)
         self.log.document().setMaximumBlockCount(MOST_LINES)
         bar = self.log.verticalScrollBar()
         bar.rangeChanged.connect(lambda _, end: bar.setValue(end))  # the newest line stays in sight
@@ -101,6 +102,45 @@ class ConsolePanel(Panel):
         for entry in entries[max(self._printed, len(entries) - MOST_ENTRIES) :]:
             self._print_entry(entry)
         self._printed = len(entries)
+        self._mark()
+
+    def _mark(self) -> None:
+        """The line of the event that is chosen (solid), pinned or pointed at (dashed) anywhere."""
+        moment, marks = self.moment, []
+        for focus, style in (
+            (moment.hover, QTextCharFormat.UnderlineStyle.DashUnderline),
+            *((pin, QTextCharFormat.UnderlineStyle.SingleUnderline) for pin in moment.pins),
+            (moment.focus, QTextCharFormat.UnderlineStyle.NoUnderline),
+        ):
+            line = QTextCursor() if focus is None or focus.event is None else self._line_of(focus.event)
+            if not line.isNull():
+                mark = QTextEdit.ExtraSelection()
+                mark.cursor = line
+                mark.format.setUnderlineStyle(style)
+                if focus is moment.focus:
+                    mark.format.setBackground(QColor(self.theme.rule))
+                marks.append(mark)
+        self.log.setExtraSelections(marks)
+
+    def _line_of(self, number: int) -> QTextCursor:
+        """The event's line, selected; null when it is not in the log."""
+        found = self.log.document().find(f"#{number} ")
+        if not found.isNull():
+            found.select(QTextCursor.SelectionType.LineUnderCursor)
+        return found
+
+    def _point(self, url: QUrl) -> None:
+        """The pointer is over an event's line, or has left it."""
+        from tdxviz.session.moment import Focus
+
+        kind, _, what = url.toString().partition(":")
+        if self.moment is None:
+            return
+        if kind != "event":
+            self.bridge.hover(None)
+            return
+        event = self.bridge.session.events[int(what)]
+        self.bridge.hover(Focus(hpa=getattr(event, "hpa", None), event=int(what)))
 
     def _begin(self, story: tuple[Any, ...]) -> None:
         """Another session, branch or world: its own story from the start, under how to use this."""

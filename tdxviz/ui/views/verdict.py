@@ -12,7 +12,7 @@ from PySide6.QtGui import (
     QResizeEvent,
 )
 
-from tdxviz.ui.panel import Panel
+from tdxviz.ui.panel import Hit, Panel
 from tdxviz.ui.present import verdict as present
 from tdxviz.ui.theme import VERDICT_ROLES, Theme
 from tdxviz.ui.views import verdict_shapes
@@ -92,10 +92,21 @@ class VerdictPanel(Panel):
         self._point_at(cause)
 
     def _point_at(self, cause: int) -> None:
+        self.bridge.select(self._place(cause))
+
+    def _place(self, cause: int) -> Any:
+        """The deciding event, and the line that it is about."""
         from tdxviz.session.moment import Focus
 
         event = self.bridge.session.events[cause]
-        self.bridge.select(Focus(hpa=getattr(event, "hpa", None), event=cause))
+        return Focus(hpa=getattr(event, "hpa", None), event=cause)
+
+    def pointed_at(self, hit: Hit | None) -> Any:
+        """Pointing at the verdict frames what decided it, in every view."""
+        if hit is None or hit.target != self.why:
+            return super().pointed_at(hit)
+        causes = self.banner().causes
+        return self._place(causes[0]) if causes else None
 
     def describe(self) -> str:
         return present.describe(self.banner())

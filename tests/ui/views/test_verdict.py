@@ -3,6 +3,7 @@
 from types import SimpleNamespace as Row
 
 import pytest
+from PySide6.QtCore import QPointF
 
 from tdxviz.ui.panel import Hit
 from tdxviz.ui.theme import LIGHT, THEMES, VERDICT_ROLES
@@ -91,3 +92,16 @@ def test_hits_lie_inside(qapp):
     assert panel.hits
     for hit in panel.hits:
         assert panel.rect().toRectF().contains(Hit(*hit).rect)
+
+
+def test_pointing_at_the_verdict_frames_what_decided_it(qapp):
+    bridge = kit.bridge("ci", "host-write-full-line")
+    panel = kit.shown(VerdictPanel, bridge, LIGHT, (900, 80))
+    kit.painted(panel)
+    causes = bridge.moment.verdict.causes
+    words = next(Hit(*hit) for hit in panel.hits if "Decided by" in Hit(*hit).tooltip)
+    kit.point(panel, words.rect.center())
+    assert bridge.moment.hover.event == causes[0]
+    assert bridge.moment.hover.hpa == bridge.session.events[causes[0]].hpa
+    kit.point(panel, QPointF(1, 1))
+    assert bridge.moment.hover is None
