@@ -170,12 +170,12 @@ def page_lines(machine: Machine, hpa: Hpa) -> tuple[LineInfo, ...]:
 
 
 def _cached(machine: Machine, low: Hpa, size: int) -> dict[Hpa, list[tuple[Hkid, bool]]]:
-    found: dict[Hpa, list[tuple[Hkid, bool]]] = {}
-    for tag, entry in machine.platform.cache.lines.items():
-        hpa, keyid = split_keyid(tag)
-        if low <= hpa < low + size:
-            found.setdefault(hpa, []).append((keyid, entry.dirty))
-    return found
+    cache = machine.platform.cache
+    return {
+        line: [(split_keyid(tag)[1], cache.lines[tag].dirty) for tag in tags]
+        for line in range(low, low + size, LINE)
+        if (tags := cache.tags(line))
+    }
 
 
 def line_detail(machine: Machine, hpa: Hpa) -> LineDetail:

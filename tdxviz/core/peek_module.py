@@ -10,7 +10,7 @@ from tdxviz.core.arch import state_table as st
 from tdxviz.core.arch import structures as s
 from tdxviz.core.machine import Machine
 from tdxviz.core.tdx.inspect import TdInfo, epoch_counts, field, tds
-from tdxviz.core.units import MAX_SHARED_KEYID, Hkid, Hpa, split_keyid
+from tdxviz.core.units import KEYID_SHIFT, MAX_KEYID, MAX_SHARED_KEYID, Hkid, Hpa
 
 UNREADABLE = "unreadable"
 _LIFECYCLE = {value: name for name, value in st.LIFECYCLE_STATES.items()}
@@ -129,7 +129,7 @@ def _cached(machine: Machine) -> dict[Hkid, tuple[int, int]]:
     """KeyID -> lines in the cache, dirty ones among them."""
     found: dict[Hkid, tuple[int, int]] = {}
     for tag, line in machine.platform.cache.lines.items():
-        keyid = split_keyid(tag)[1]
+        keyid = tag >> KEYID_SHIFT & MAX_KEYID
         every, dirty = found.get(keyid, (0, 0))
         found[keyid] = (every + 1, dirty + line.dirty)
     return found

@@ -44,6 +44,11 @@ class Cache:
     def lookup(self, hpa: Hpa, keyid: Hkid) -> CacheLine | None:
         return self.lines.get(with_keyid(hpa, keyid))
 
+    def tags(self, hpa: Hpa) -> list[int]:
+        """Full physical addresses of the copies of one line, under whatever KeyIDs."""
+        ways = self._sets.get(hpa // LINE % SETS, ())
+        return [tag for tag in ways if split_keyid(tag)[0] == hpa]
+
     def fill(self, hpa: Hpa, keyid: Hkid, data: bytes) -> tuple[int, int, Evicted | None]:
         """Take a clean line. Returns set, way, and the line that had to go."""
         self.changes += 1

@@ -35,6 +35,15 @@ def test_one_line_under_two_keyids_is_two_entries():
     assert cache.lookup(0, 33) is not None
 
 
+def test_the_copies_of_a_line_are_found_under_every_keyid():
+    cache = Cache()
+    cache.fill(0x40, 33, data(1))
+    cache.fill(0x40, 0, data(2))
+    cache.fill(0x40 + STEP, 5, data(3))
+    assert sorted(split_keyid(tag) for tag in cache.tags(0x40)) == [(0x40, 0), (0x40, 33)]
+    assert cache.tags(0x80) == []
+
+
 def test_the_ninth_line_of_a_set_drives_the_oldest_out():
     cache = Cache()
     for n in range(WAYS):
