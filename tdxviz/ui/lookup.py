@@ -4,7 +4,7 @@ from typing import Any
 
 from tdxviz.core.faults import TdxvizError
 from tdxviz.session.actions import Action
-from tdxviz.session.lessons.library import Library
+from tdxviz.session.lessons.library import Library, number
 from tdxviz.session.lessons.progress import Progress
 from tdxviz.ui.dialogs import Found
 from tdxviz.ui.glossary import GLOSSARY
@@ -13,14 +13,23 @@ from tdxviz.ui.panels import PANELS
 from tdxviz.ui.shortcuts import KEYS
 
 
-def lesson_rows(library: Library, progress: Progress) -> list[tuple[str, str, str, int, str]]:
-    """Id, title, level, minutes, state of each lesson; a bad lesson file raises a ``TdxvizError``."""
+def lesson_rows(library: Library, progress: Progress) -> list[tuple[str, str, str, int, str, str]]:
+    """Id, title, level, minutes, state and number of each lesson; a bad lesson file raises a ``TdxvizError``."""
     rows = []
     for lesson in library.lessons:
         known = progress.of(lesson.id)
         state = f"{len(known.done)} of {len(lesson.steps)} steps" if known.done else "not started"
         front = lesson.front
-        rows.append((lesson.id, front.title, front.level, front.minutes, "done" if known.complete else state))
+        rows.append(
+            (
+                lesson.id,
+                front.title,
+                front.level,
+                front.minutes,
+                "done" if known.complete else state,
+                number(lesson),
+            )
+        )
     return rows
 
 

@@ -33,9 +33,9 @@ class StartPage(QScrollArea):
         self.setAccessibleName("Start page")
         self.rebuild()
 
-    def fill(self, *, lessons: list[tuple[str, str, str, int, str]], attacks: list[tuple[str, str, str]],
+    def fill(self, *, lessons: list[tuple[str, str, str, int, str, str]], attacks: list[tuple[str, str, str]],
              unfinished: str) -> None:  # fmt: skip
-        """``lessons``: id, title, level, minutes, state; ``attacks``: id, title, who."""
+        """``lessons``: id, title, level, minutes, state, number; ``attacks``: id, title, who."""
         self._known = {"lessons": lessons, "attacks": attacks, "unfinished": unfinished}
         self.rebuild()
 
@@ -122,11 +122,11 @@ class StartPage(QScrollArea):
         column.addWidget(self._label("Lessons", "heading"))
         lessons = self._known.get("lessons", [])
         following = next((row[0] for row in lessons if row[4] != "done"), "")
-        for number, (lesson, title, level, minutes, state) in enumerate(lessons):
+        for lesson, title, level, minutes, state, number in lessons:
             frame, inner = self._card()
             row = QHBoxLayout()
             words = QVBoxLayout()
-            name = QLabel(f"{number:02}  {title}")
+            name = QLabel(f"{number}  {title}".strip())
             name.setFont(self.theme.font(15, True))
             name.setWordWrap(True)
             words.addWidget(name)

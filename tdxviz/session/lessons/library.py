@@ -14,6 +14,13 @@ FOLDERS = (PACKAGE.parent / "lessons", PACKAGE / "_lessons")
 """The repository's folder, then the copy inside an installed package."""
 
 
+def number(lesson: Lesson) -> str:
+    """What stands before the name of its folder: ``07``; empty for a lesson without one."""
+    folder = lesson.path.parent.name if lesson.path else ""
+    first = folder.partition("-")[0]
+    return first if first.isdecimal() else ""
+
+
 class Library:
     """All lessons of a folder, in the order of their folders' names."""
 
@@ -33,7 +40,7 @@ class Library:
         """By id, by folder name, or by the number in front of it."""
         for lesson in self.lessons:
             folder = lesson.path.parent.name if lesson.path else ""
-            if name in (lesson.id, folder, folder.partition("-")[0]):
+            if name in (lesson.id, folder, number(lesson)):
                 return lesson
         known = [lesson.id for lesson in self.lessons]
         raise TdxvizError(f"there is no lesson {name!r}; {did_you_mean(name, known)}")

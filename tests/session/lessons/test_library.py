@@ -1,7 +1,7 @@
 import pytest
 
 from tdxviz.core.faults import TdxvizError
-from tdxviz.session.lessons.library import Library
+from tdxviz.session.lessons.library import Library, number
 
 
 def test_lessons_are_found_by_id_folder_and_number():
@@ -14,6 +14,13 @@ def test_lessons_are_found_by_id_folder_and_number():
     assert library.locate(str(lesson.path.parent)).id == lesson.id
     with pytest.raises(TdxvizError, match="did you mean 'who-reads'"):
         library.find("who-read")
+
+
+def test_the_number_is_the_folders_and_finds_the_lesson():
+    library = Library()
+    numbers = [number(lesson) for lesson in library.lessons]
+    assert "07" in numbers and len(set(numbers)) == len(numbers)
+    assert library.find("07").id == "life-of-a-key"
 
 
 def test_a_folder_stands_for_all_lessons_in_it():
