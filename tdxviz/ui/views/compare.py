@@ -3,13 +3,21 @@
 from typing import Any
 
 from PySide6.QtCore import QSize
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import compare as present
 from tdxviz.ui.present.questions import Questions, asked
 from tdxviz.ui.views.compare_half import Half
+
+BOTH, LEFT, RIGHT, OVERLAY = "Both", "A only", "B only", "Differences"
+WAYS = {
+    BOTH: "Both worlds, side by side",
+    LEFT: "The other world alone",
+    RIGHT: "This world alone",
+    OVERLAY: "Only the bytes in which the worlds differ",
+}
 
 
 class ComparePanel(Panel):
@@ -33,8 +41,28 @@ class ComparePanel(Panel):
         row.setContentsMargins(0, 0, 0, 0)
         self.box = QVBoxLayout(self)
         self.box.addWidget(holder, 1)
-        self.box.addWidget(self.words)
+        low = QHBoxLayout()
+        low.addWidget(self.words, 1)
+        self.ways = {name: self._way(name, low) for name in WAYS}
+        self.box.addLayout(low)
         self._dress()
+
+    def _way(self, name: str, row: QHBoxLayout) -> QPushButton:
+        """One of the buttons that choose which sides are shown, and how."""
+        button = QPushButton(name)
+        button.setCheckable(True)
+        button.setAutoExclusive(True)
+        button.setChecked(name == BOTH)
+        button.setToolTip(WAYS[name])
+        button.toggled.connect(lambda on, n=name: self._choose(n) if on else None)
+        row.addWidget(button)
+        return button
+
+    def _choose(self, name: str) -> None:
+        self.left.setVisible(name != RIGHT)
+        self.right.setVisible(name != LEFT)
+        for half in (self.left, self.right):
+            half.show_overlay(name == OVERLAY)
 
     def sizeHint(self) -> QSize:
         return QSize(int(self.theme.px(760)), int(self.theme.px(420)))
@@ -43,6 +71,9 @@ class ComparePanel(Panel):
         return QSize(int(self.theme.px(380)), int(self.theme.px(200)))
 
     def _dress(self) -> None:
+        bold = QFontMetricsF(self.theme.font(14, True))  # a chosen button is bold
+        for name, button in self.ways.items():
+            button.setMinimumWidth(int(bold.horizontalAdvance(name) + self.theme.px(32)))
         self.words.setStyleSheet(f"color: {self.theme.text}; font-size: {self.theme.px(13):.0f}px;")
 
     def set_theme(self, theme: Any) -> None:

@@ -21,6 +21,12 @@ class Half(QWidget):
         self.theme = theme
         self.side: present.Side | None = None
         self.against: present.Side | None = None
+        self.overlay = False
+        """Bytes that both sides share are left out."""
+
+    def show_overlay(self, overlay: bool) -> None:
+        self.overlay = overlay
+        self.update()
 
     def show_side(self, side: present.Side | None, against: present.Side | None = None) -> None:
         if (side, against) == (self.side, self.against):
@@ -99,6 +105,8 @@ class Half(QWidget):
         across = 16 if across >= 16 else 8 if across >= 8 else across
         differs = present.differing(row, other)
         for n in range(min(64, across * max(int(rect.height() / height), 1))):
+            if self.overlay and other is not None and n not in differs:
+                continue
             x, y = rect.left() + n % across * step, rect.top() + n // across * height
             text = f"{row.data[n]:02x}" if row.data is not None else "??" if row.kind == "poison" else "··"
             painter.setPen(QColor(theme.text if row.data is not None else theme.bad))
