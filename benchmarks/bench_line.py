@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from tdxviz.core.hw.mee import encrypt_line
 from tdxviz.core.hw.platform import Platform
-from tdxviz.core.units import LINE
+from tdxviz.core.units import LINE, World
 
 KEYID, AT, ROUNDS = 33, 0x10_0000, 7
 
@@ -42,15 +42,15 @@ def yardstick() -> Callable[[], object]:
     return work
 
 
-def reader(world: str) -> Callable[[], object]:
-    platform = Platform.fresh(world, 7)  # type: ignore[arg-type]
+def reader(world: World) -> Callable[[], object]:
+    platform = Platform.fresh(world, 7)
     platform.keys.program(KEYID, platform.drbg)
     platform.memctl.write_line(AT, KEYID, bytes(LINE))
     return lambda: platform.memctl.read_line(AT, KEYID)
 
 
-def writer(world: str) -> Callable[[], object]:
-    platform = Platform.fresh(world, 7)  # type: ignore[arg-type]
+def writer(world: World) -> Callable[[], object]:
+    platform = Platform.fresh(world, 7)
     platform.keys.program(KEYID, platform.drbg)
     return lambda: platform.memctl.write_line(AT, KEYID, bytes(LINE))
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QImage, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QImage, QPainter, QPaintEvent
 
 from tdxviz.core.units import Hpa, line_of
 from tdxviz.ui.panel import Hit, Panel
 from tdxviz.ui.present import eyes as present
-from tdxviz.ui.present.ask import SECRET, same_instant
+from tdxviz.ui.present.ask import PICTURE, SECRET, same_instant
 from tdxviz.ui.present.films import film_at
 from tdxviz.ui.present.questions import asked
 from tdxviz.ui.theme import Theme
@@ -33,7 +33,6 @@ class EyesPanel(Panel):
         self._images: dict[str, QImage] = {}
         self._colours: list[int] = []
         self._hpa: Hpa = SECRET
-        self._laid = False
         self._fonts = Fonts(theme)
         self._events_seen: Any = None
 
@@ -47,12 +46,7 @@ class EyesPanel(Panel):
             self._drawn = self._cards
             self.update()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        self._laid = False
-        super().resizeEvent(event)
-
     def set_theme(self, theme: Theme) -> None:
-        self._laid = False
         self._fonts = Fonts(theme)
         super().set_theme(theme)
 
@@ -70,7 +64,6 @@ class EyesPanel(Panel):
             self._cards = present.cards(ask, self._hpa)
             self._colours = self._colours or list(present.colours(ask.palette()))
             self._images = {card.actor: self._image(card) for card in self._cards}
-            self._laid = False
         return self._cards or ()
 
     def _line(self) -> Hpa:
@@ -111,7 +104,11 @@ class EyesPanel(Panel):
             Hit(rect, self._opener(), f"{card.title}: {card.note or card.reason}. Enter: the whole line")
             for rect, card in zip(self.card_rects(), self.cards(), strict=False)
         ]
-        self._laid = True
+
+    def _picture_page(self) -> Any:
+        from tdxviz.session.moment import Focus
+
+        return Focus(hpa=PICTURE)
 
     def _opener(self) -> Callable[[], None]:
         return lambda: self.bridge.open_view("line")
@@ -120,8 +117,7 @@ class EyesPanel(Panel):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         cards = self.cards()
-        if not self._laid:
-            self._lay()
+        self._lay()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         brush = Brush(painter, self.theme, self._fonts)
@@ -146,6 +142,9 @@ class EyesPanel(Panel):
         side = min(inner.height() - data_height - (4 * u if below else 0), inner.width() * 0.42)
         picture = QRectF(inner.left(), inner.top(), side, side)
         self._picture(brush, picture, card)
+        self.hits.append(
+            Hit(picture, self._picture_page(), f"{card.title}: the picture. Enter: choose its page")
+        )
         words = QRectF(picture.right() + 9 * u, inner.top(), inner.right() - picture.right() - 9 * u, side)
         self._words(brush, words, card, line)
         if below:

@@ -23,7 +23,7 @@ def test_it_yields_the_leafs_number_and_registers():
 
 
 def test_information_is_no_error():
-    finish(s.STATUS["TDX_TDMR_ALREADY_INITIALIZED"])
+    assert finish(s.STATUS["TDX_TDMR_ALREADY_INITIALIZED"]).rcx == 5
 
 
 def test_an_error_is_told_whole():

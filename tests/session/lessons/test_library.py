@@ -40,3 +40,9 @@ def test_every_lesson_requires_only_earlier_ones():
     for lesson in Library().lessons:
         assert set(lesson.front.requires) <= known
         known.add(lesson.id)
+
+
+def test_every_task_has_three_hints():
+    for lesson in Library().lessons:
+        for step in lesson.steps:
+            assert step.check is None or len(step.hints) == 3, (lesson.id, step.id)

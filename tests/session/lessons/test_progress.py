@@ -48,3 +48,4 @@ def test_no_bytes_ever_crash_it(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("progress")
     (folder / FILE).write_bytes(data)
     Progress(folder).note("small", LessonProgress("x", ["x"]))
+    assert Progress(folder).of("small").done == ["x"]

@@ -1,6 +1,7 @@
 """Four cards painted from real machines."""
 
 import pytest
+from PySide6.QtCore import Qt
 
 from tdxviz.ui.panel import Hit
 from tdxviz.ui.theme import LIGHT, THEMES
@@ -52,7 +53,19 @@ def test_a_card_opens_the_line(qapp):
     bridge.view_wanted.connect(opened.append)
     panel.activate(Hit(*panel.hits[0]))
     assert opened == ["line"]
-    assert len(panel.hits) == 4
+    assert len(panel.hits) == 8  # and the picture of each
+
+
+def test_a_click_on_a_picture_chooses_its_page(qtbot):
+    bridge = kit.bridge()
+    panel = kit.shown(EyesPanel, bridge, LIGHT, (900, 150))
+    qtbot.addWidget(panel)
+    kit.painted(panel)
+    hits = [Hit(*hit) for hit in panel.hits]
+    picture = next(hit for hit in hits if "the picture" in hit.tooltip)
+    qtbot.mouseClick(panel, Qt.MouseButton.LeftButton, pos=picture.rect.center().toPoint())
+    assert bridge.moment.focus.hpa == 0x414000
+    bridge.select(type(bridge.session.focus)())
 
 
 def test_cards_do_not_overlap(qapp):
