@@ -135,7 +135,10 @@ class Bridge(QObject):
         self.refresh()
 
     def select(self, focus: Focus) -> None:
+        """The user chose a place; a lesson may have asked for it."""
         self.session.focus = focus
+        if self.player is not None and focus.hpa is not None:
+            self.player.choose(focus.hpa)
         self.refresh()
 
     def hover(self, focus: Focus | None) -> None:

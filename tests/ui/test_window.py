@@ -14,6 +14,7 @@ from tdxviz.session.actions import Action
 from tdxviz.ui.dialogs import FindDialog, GoToDialog
 from tdxviz.ui.layouts import LAYOUTS
 from tdxviz.ui.lookup import everything
+from tdxviz.ui.panel import Hit
 from tdxviz.ui.settings import load
 from tdxviz.ui.shortcuts import KEYS, LETTERS, taken_by
 from tdxviz.ui.views.lesson_parts import Prose
@@ -351,3 +352,16 @@ def test_a_lesson_that_was_left_is_offered_again(qtbot, window, tmp_path) -> Non
     click(qtbot, window, "continue")
     assert window.control.bridge.player is not None
     assert window.control.bridge.player.lesson.id == "who-reads"
+
+
+def test_in_the_tour_a_click_on_a_picture_is_what_the_step_asked_for(qtbot, window) -> None:
+    click(qtbot, window, "lesson_tour")
+    player = window.control.bridge.player
+    player.go_to(next(n for n, step in enumerate(player.steps) if step.id == "eyes"))
+    window.control.bridge.refresh()
+    assert "eyes" not in player.finished
+    eyes = window.workspace.panel("eyes")
+    eyes.grab()
+    picture = next(Hit(*hit) for hit in eyes.hits if "the picture" in Hit(*hit).tooltip)
+    qtbot.mouseClick(eyes, Qt.MouseButton.LeftButton, pos=picture.rect.center().toPoint())
+    assert "eyes" in player.finished

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.machine import Machine
-from tdxviz.core.units import World
+from tdxviz.core.units import Hpa, World
 from tdxviz.session.actions import Action
 from tdxviz.session.lessons import answers as a
 from tdxviz.session.lessons import checks, moves
@@ -171,6 +171,12 @@ class Player:
         """The learner clicked on something that has a name in the lesson."""
         self.evidence.selected.add(anchor)
         self._settle()
+
+    def choose(self, hpa: Hpa) -> None:
+        """The learner pointed at a place in any view; every name that the lesson has for it counts."""
+        for name, (first, size) in self.evidence.places.items():
+            if first <= hpa < first + size:
+                self.select(name)
 
     @property
     def contrast_world(self) -> World | None:

@@ -291,8 +291,7 @@ class LessonPanel(Panel):
         name = url.path() or url.toString().partition(":")[2]
         place = self.player.evidence.places.get(name)
         if place is not None:
-            self.bridge.select(Focus(hpa=place[0]))
-            self._try(lambda: self.player.select(name))
+            self._try(lambda: self.bridge.select(Focus(hpa=place[0])))
 
     def _give_hint(self) -> None:
         self._hint = self.player.hint()
