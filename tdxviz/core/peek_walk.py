@@ -99,6 +99,23 @@ def walk(machine: Machine, gpa: Gpa, td: TdInfo | None = None) -> WalkInfo:
     return WalkInfo(gpa, shared, table_name, tuple(steps), hpa, perms, kind, owner, fine)
 
 
+def page_now(machine: Machine, gpa: Gpa) -> Hpa | None:
+    """Host page behind a private page of the first guest, blocked or pending ones included; None if the
+    tables do not lead to a page of that guest's."""
+    td = _first_td(machine)
+    if td is None and machine.module is not None:
+        return None
+    info = walk(machine, gpa, td)
+    if not info.steps or td is None:
+        return None if info.hpa is None else info.hpa & -PAGE
+    last = info.steps[-1]
+    known = sept.STATES.get(last.state)
+    if known is None or not known.leaf:
+        return None
+    page = sept.frame(last.value) | gpa & (1 << 12 + 9 * last.level) - PAGE
+    return page if _ownership(machine, td, page)[2] else None
+
+
 def _ept_root(machine: Machine, td: TdInfo | None = None) -> Hpa:
     """The host's EPT: a legacy VM's, or that of a TD's shared pages."""
     vm = next(iter(machine.vms.values()), None)

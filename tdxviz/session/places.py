@@ -3,17 +3,23 @@
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.machine import Machine
 from tdxviz.core.observe import guest_keyid
-from tdxviz.core.units import Gla, Gpa, Hkid, Hpa, page_of
+from tdxviz.core.peek_walk import page_now
+from tdxviz.core.units import PAGE, Gla, Gpa, Hkid, Hpa, page_of
 
 
 def hpa(machine: Machine, at: int | str) -> Hpa:
-    """Host-physical address of ``0x413540``, ``password`` or ``picture+0x140``.
+    """Host-physical address of ``0x413540``, ``password`` or ``picture+0x140``: where the guest's tables
+    lead now; where the host put it if they lead nowhere.
 
     Raises:
         TdxvizError: no such name, or not a number, with the nearest name.
     """
     number = _number(at)
-    return number if number is not None else machine.books.hpa_of(_symbol(machine, str(at)))
+    if number is not None:
+        return number
+    gla = _symbol(machine, str(at))
+    page = page_now(machine, page_of(gla))
+    return machine.books.hpa_of(gla) if page is None else page + gla % PAGE
 
 
 def label(machine: Machine, at: int | str) -> Gla:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from tdxviz.core.books import Books
 from tdxviz.core.commands import Command, RunGuest
 from tdxviz.core.events import Event, InstructionRetired
 from tdxviz.core.faults import TdxvizError
@@ -65,6 +66,9 @@ class Timeline:
         """Index at which each attack ended, and what came of it."""
         self.instructions: list[int] = []
         """Indices right after a retired instruction, ascending."""
+        self._books: list[tuple[int, Books]] = [(0, base.books)]
+        """(commands done, what the host knew of its guest from then on): recipes write it down, and a
+        replay of their commands would not."""
         self._naming = Lanes()
         self._checkpoints = Checkpoints(base.copy())
         self._roving: tuple[int, Machine] | None = None
@@ -95,6 +99,7 @@ class Timeline:
         self, action: Action, began: tuple[int, int], verdict: Verdict | None, problem: str = ""
     ) -> None:
         (command, event), ended = began, (len(self.commands), len(self.events))
+        self._keep_books()
         if verdict is not None:
             causes = tuple(event + cause for cause in verdict.causes)
             verdict = msgspec.structs.replace(verdict, causes=causes)
@@ -134,8 +139,14 @@ class Timeline:
         for number, event in enumerate(events, start + 1):
             if type(event) is InstructionRetired:
                 self.instructions.append(number)
+        self._keep_books()
         self._checkpoints.consider(len(self.commands), self.machine, cost(command, len(events)))
         return events
+
+    def _keep_books(self) -> None:
+        """The recipe may have written something down before this command, or after its last one."""
+        if self.machine.books is not self._books[-1][1]:
+            self._books.append((len(self.commands), self.machine.books))
 
     def _do(self, command: Command) -> tuple[Event, ...]:
         """A bug of ours leaves the timeline as it was before, and names the command."""
@@ -186,6 +197,8 @@ class Timeline:
             machine = machine.copy()
             for command in self.commands[number:commands]:
                 machine.do(command)
+            known = bisect_right(self._books, commands, key=lambda row: row[0])
+            machine.books = self._books[known - 1][1]
             self._roving = commands, machine
         return machine
 
@@ -222,6 +235,7 @@ class Timeline:
         twin.instructions = self.instructions[: bisect_right(self.instructions, kept)]
         twin.verdicts = self.verdicts[: bisect_right(self.verdicts, kept, key=lambda row: row[0])]
         twin.entries = [entry for entry in self.entries if entry.end_command <= done]
+        twin._books = self._books[: bisect_right(self._books, done, key=lambda row: row[0])]
         twin._naming = self._naming.copy()
         twin._checkpoints = self._checkpoints.until(done)
         twin._roving = None

@@ -3,7 +3,7 @@ import pytest
 from tdxviz.core import commands as c
 from tdxviz.core import events as e
 from tdxviz.core.machine import Machine
-from tdxviz.session.actions import Action
+from tdxviz.session.actions import Action, expand
 from tdxviz.session.session import Session
 from tdxviz.session.setup import prepared
 from tdxviz.session.timeline import SILENT_CHUNK, TRACED_CHUNK, Timeline, cost
@@ -109,3 +109,21 @@ def test_the_base_is_never_changed():
     session.act(Action("resume", {"steps": 10}))
     assert isinstance(session.machine, Machine)
     assert base.fingerprint() == before
+
+
+def test_the_books_of_every_moment_come_back_with_it(timeline):
+    """An attack that starts another guest writes new books; looking back shows the old ones."""
+    vault = timeline.machine.books
+    assert vault.program == "vault"
+    action = Action("attack", {"id": "double-accept"})
+    timeline.perform(Action("resume"), raw(c.RunGuest(steps=70)))
+    before = len(timeline.events)
+    timeline.perform(action, expand(timeline.machine, action))
+    assert timeline.machine.books.program == "clerk"
+    assert timeline.at(before - 1).books is vault
+    last = len(timeline.events) - 1
+    rebooted = next(n for n, one in enumerate(timeline.commands) if isinstance(one, c.Reboot))
+    soon = timeline.starts[rebooted + 3]
+    assert [timeline.at(n).books.program for n in (soon, last)] == ["clerk", "clerk"]
+    assert timeline.fork(last - 1).machine.books.program == "clerk"
+    assert timeline.fork(before - 1).machine.books is vault
