@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from tdxviz.ui.theme import Theme
+from tdxviz.ui.widgets.painting import painting
 
 
 class Hit(NamedTuple):
@@ -50,6 +51,15 @@ class Panel(QWidget):
         self.theme = theme
         self.updateGeometry()
         self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with painting(self) as painter:
+            self.paint_on(painter)
+
+    def paint_on(self, painter: QPainter) -> None:
+        """Plain ground under widgets; a painted panel overrides it. What goes wrong here goes wrong
+        in this panel alone."""
+        painter.fillRect(self.rect(), QColor(self.theme.panel))
 
     def describe(self) -> str:
         """The picture in words, for screen readers and F2."""

@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 
 from tdxviz.core.verdict import Verdict
 from tdxviz.ui.theme import VERDICT_ROLES, Theme
+from tdxviz.ui.widgets.painting import painting
 
 STRIP = 56
 """Height of the caption strip at 100 %."""
@@ -25,11 +26,10 @@ def frame(size: tuple[int, int], theme: Theme) -> QImage:
 
 def compose(image: QImage, window: QImage, spots: Sequence[QRect], theme: Theme) -> None:
     """The window at the top of the frame, dimmed outside the spots."""
-    painter = QPainter(image)
-    painter.drawImage(QPoint(0, 0), window)
-    if spots:
-        _spotlight(painter, QRectF(window.rect()), spots, theme)
-    painter.end()
+    with painting(image, smooth=False) as painter:
+        painter.drawImage(QPoint(0, 0), window)
+        if spots:
+            _spotlight(painter, QRectF(window.rect()), spots, theme)
 
 
 def _spotlight(painter: QPainter, area: QRectF, spots: Sequence[QRect], theme: Theme) -> None:
@@ -51,18 +51,17 @@ def caption(image: QImage, text: str, verdict: Verdict | None, theme: Theme) -> 
     """The strip below the window: the verdict's word if the banner is up, and the caption."""
     height = strip_height(theme)
     area = QRectF(0, image.height() - height, image.width(), height)
-    painter = QPainter(image)
-    painter.fillRect(area, QColor(theme.panel))
-    painter.setPen(QPen(QColor(theme.rule), max(theme.line, 1)))
-    painter.drawLine(area.topLeft(), area.topRight())
-    left = area.left() + theme.px(18)
-    if verdict is not None:
-        left = _banner(painter, area, left, verdict, theme)
-        text = verdict.sentence
-    painter.setPen(QColor(theme.text))
-    room = QRectF(left, area.top(), area.right() - left - theme.px(18), area.height())
-    _fitted(painter, room, text, theme)
-    painter.end()
+    with painting(image, smooth=False) as painter:
+        painter.fillRect(area, QColor(theme.panel))
+        painter.setPen(QPen(QColor(theme.rule), max(theme.line, 1)))
+        painter.drawLine(area.topLeft(), area.topRight())
+        left = area.left() + theme.px(18)
+        if verdict is not None:
+            left = _banner(painter, area, left, verdict, theme)
+            text = verdict.sentence
+        painter.setPen(QColor(theme.text))
+        room = QRectF(left, area.top(), area.right() - left - theme.px(18), area.height())
+        _fitted(painter, room, text, theme)
 
 
 def _banner(painter: QPainter, area: QRectF, left: float, verdict: Verdict, theme: Theme) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QAction, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from tdxviz.ui.theme import Theme
+from tdxviz.ui.widgets.painting import painting
 
 WORLDS = (("legacy", "Legacy VM"), ("li", "TDX · Li"), ("ci", "TDX · Ci"))
 WORLD_TIPS = {
@@ -45,11 +46,10 @@ class Title(QLabel):
         return self.sizeHint()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
         rect = self.rect().adjusted(8, 0, -4, 0)
         shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, rect.width())
-        painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, shown)
-        painter.end()
+        with painting(self) as painter:
+            painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, shown)
 
 
 class TopBar(QToolBar):

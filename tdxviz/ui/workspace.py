@@ -4,13 +4,14 @@ from itertools import pairwise
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QPaintEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from tdxviz.ui.layouts import LAYOUTS, Tree, leaves, swap, without
 from tdxviz.ui.panel import Panel
 from tdxviz.ui.panels import BY_NAME, PANELS
 from tdxviz.ui.theme import Theme
+from tdxviz.ui.widgets.painting import painting
 
 LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 ORIENTATION = {"h": Qt.Orientation.Horizontal, "v": Qt.Orientation.Vertical}
@@ -31,17 +32,15 @@ class Grip(QWidget):
         return self.sizeHint()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(self.theme.bg))
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(self.theme.rule))
-        u = self.theme.px(1)
-        middle = self.rect().center()
-        for n in range(-3, 4):
-            painter.drawEllipse(
-                int(middle.x() + n * 7 * u), int(middle.y() - u), int(2 * u) + 1, int(2 * u) + 1
-            )
-        painter.end()
+        with painting(self, smooth=False) as painter:
+            painter.fillRect(self.rect(), QColor(self.theme.bg))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(self.theme.rule))
+            u, middle = self.theme.px(1), self.rect().center()
+            for n in range(-3, 4):
+                painter.drawEllipse(
+                    int(middle.x() + n * 7 * u), int(middle.y() - u), int(2 * u) + 1, int(2 * u) + 1
+                )
 
 
 class Workspace(QMainWindow):

@@ -3,7 +3,6 @@
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -69,11 +68,6 @@ class AttacksPanel(Panel):
         if now != self._shown:
             self._shown = now
             self._rebuild()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(self.theme.panel))
-        painter.end()
 
     # --- cards ----------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPen, QWheelEvent
 
 from tdxviz.core.units import Hpa
 from tdxviz.ui.panel import Hit, Panel
@@ -96,15 +96,7 @@ class Board(Panel):
 
     # --- painting -------------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        try:
-            self._paint(painter)
-        finally:  # a painter left open takes the whole application down
-            painter.end()
-
-    def _paint(self, painter: QPainter) -> None:
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    def paint_on(self, painter: QPainter) -> None:
         brush = Brush(painter, self.theme, self.fonts)
         painter.fillRect(self.rect(), QColor(self.theme.panel))
         self.hits, self._all_hits, self._links = [], [], []

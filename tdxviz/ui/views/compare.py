@@ -3,7 +3,7 @@
 from typing import Any
 
 from PySide6.QtCore import QSize
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from tdxviz.ui.panel import Panel
@@ -83,10 +83,8 @@ class ComparePanel(Panel):
             half.theme = theme
             half.update()
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+    def paint_on(self, painter: QPainter) -> None:
         painter.fillRect(self.rect(), QColor(self.theme.bg))
-        painter.end()
 
     def show_moment(self, moment: Any) -> None:
         self.moment = moment  # its widgets paint themselves when they change

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 from tdxviz.ui.present import compare as present
 from tdxviz.ui.present.eyes import colours
 from tdxviz.ui.theme import OWNER_HUES, VERDICT_ROLES
+from tdxviz.ui.widgets.painting import painting
 
 TONES = {"readable": "text", "zeros": "secondary", "noise": "outside", "poison": "bad", "refused": "bad"}
 
@@ -42,8 +43,10 @@ class Half(QWidget):
         return f"{self.side.title}: {rows}. {self.side.word}"
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        with painting(self) as painter:
+            self._paint(painter)
+
+    def _paint(self, painter: QPainter) -> None:
         u, theme = self.theme.px, self.theme
         area = QRectF(self.rect()).adjusted(u(1), u(1), -u(1), -u(1))
         fill, ink, letter = OWNER_HUES[self.side.owner] if self.side else (theme.rule, theme.text, "")
@@ -55,7 +58,6 @@ class Half(QWidget):
             painter.setFont(theme.font(14))
             words = "The other world is not played.\nPress C."
             painter.drawText(area, int(Qt.AlignmentFlag.AlignCenter), words)
-            painter.end()
             return
         head = QRectF(area.left(), area.top(), area.width(), u(28))
         painter.setBrush(QColor(fill))
@@ -74,7 +76,6 @@ class Half(QWidget):
             self._verdict(
                 painter, QRectF(area.left() + u(10), area.bottom() - foot, area.width() - u(20), foot)
             )
-        painter.end()
 
     def _row(self, painter: QPainter, rect: QRectF, row: present.Row, other: present.Row | None) -> None:
         u, theme = self.theme.px, self.theme

@@ -3,7 +3,7 @@
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, QUrl
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QTextCharFormat, QTextCursor
+from PySide6.QtGui import QColor, QKeyEvent, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QLineEdit, QTextBrowser, QTextEdit, QVBoxLayout
 
 from tdxviz.core.faults import TdxvizError
@@ -86,11 +86,6 @@ class ConsolePanel(Panel):
         style = f'font-family: "DejaVu Sans Mono"; font-size: {self.theme.px(12.5):.0f}px;'
         self.line.setStyleSheet(style)
         self.log.setStyleSheet(style + f"padding: {self.theme.px(4):.0f}px;")
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(self.theme.panel))
-        painter.end()
 
     def show_moment(self, moment: Any) -> None:
         self.moment = moment  # its widgets paint themselves when they change

@@ -5,8 +5,6 @@ from typing import Any
 from PySide6.QtCore import QSize, QTimer
 from PySide6.QtGui import (
     QColor,
-    QPainter,
-    QPaintEvent,
     QSyntaxHighlighter,
     QTextCharFormat,
     QTextCursor,
@@ -150,11 +148,6 @@ class EditorPanel(Panel):
             layout.setContentsMargins(u, u // 2, u, u // 2)
             layout.setSpacing(u // 2)
         self.about.setStyleSheet(f"color: {self.theme.secondary};")
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(self.theme.panel))
-        painter.end()
 
     def show_moment(self, moment: Any) -> None:
         self.moment = moment  # the text is the learner's own; no moment changes it

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QImage, QPainter, QPaintEvent
+from PySide6.QtGui import QImage, QPainter
 
 from tdxviz.core.units import Hpa, line_of
 from tdxviz.ui.panel import Hit, Panel
@@ -115,11 +115,9 @@ class EyesPanel(Panel):
 
     # --- paint ----------------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paint_on(self, painter: QPainter) -> None:
         cards = self.cards()
         self._lay()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         brush = Brush(painter, self.theme, self._fonts)
         painter.fillRect(self.rect(), brush.tint("rule", 0.0))
         u = brush.u
@@ -130,7 +128,6 @@ class EyesPanel(Panel):
         for rect, card in zip(self.card_rects(), cards, strict=False):
             self._card(brush, rect, card)
         self.paint_cursor(painter)
-        painter.end()
 
     def _card(self, brush: Brush, rect: QRectF, card: present.Card) -> None:
         u = brush.u

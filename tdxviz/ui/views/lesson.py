@@ -3,7 +3,6 @@
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, QUrl
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -62,11 +61,6 @@ class LessonPanel(Panel):
     def show_moment(self, moment: Any) -> None:
         super().show_moment(moment)
         self.refresh()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(self.theme.panel))
-        painter.end()
 
     # --- building -------------------------------------------------------------------------
 

@@ -3,8 +3,10 @@
 from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt, QUrl
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QTextDocument
+from PySide6.QtGui import QColor, QPaintEvent, QTextDocument
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QWidget
+
+from tdxviz.ui.widgets.painting import painting
 
 FEATURES = (
     QTextDocument.MarkdownFeature.MarkdownNoHTML | QTextDocument.MarkdownFeature.MarkdownDialectCommonMark
@@ -25,16 +27,14 @@ class Segments(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         if not self.states:
             return
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         gap = self.theme.px(5)
         width = (self.width() - gap * (len(self.states) - 1)) / len(self.states)
         colours = {"done": self.theme.good, "now": self.theme.accent, "open": self.theme.rule}
-        painter.setPen(Qt.PenStyle.NoPen)
-        for number, state in enumerate(self.states):
-            painter.setBrush(QColor(colours[state]))
-            painter.drawRoundedRect(QRectF(number * (width + gap), 0, width, self.theme.px(5)), 2, 2)
-        painter.end()
+        with painting(self) as painter:
+            painter.setPen(Qt.PenStyle.NoPen)
+            for number, state in enumerate(self.states):
+                painter.setBrush(QColor(colours[state]))
+                painter.drawRoundedRect(QRectF(number * (width + gap), 0, width, self.theme.px(5)), 2, 2)
 
 
 class Prose(QTextBrowser):

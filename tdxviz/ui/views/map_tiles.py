@@ -5,12 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QImage, QPainter
+from PySide6.QtGui import QBrush, QColor, QImage
 
 from tdxviz.ui.present.map_grid import Codes
 from tdxviz.ui.present.memory_map import Kind
 from tdxviz.ui.theme import Theme
 from tdxviz.ui.views.stage_brush import CENTRE, Brush, Fonts, contrast, mix
+from tdxviz.ui.widgets.painting import painting
 
 Pixels = npt.NDArray[np.uint32]
 LETTERS_FROM = 14
@@ -44,16 +45,12 @@ def tiles(
     """A square of ``cell`` pixels a kind, with its letter where it is large enough. Shape: (kinds, side, side)."""
     side = cell * ratio
     sheet = QImage(side * len(kinds), side, QImage.Format.Format_RGB32)
-    painter = QPainter(sheet)
-    try:
+    with painting(sheet) as painter:
         brush = Brush(painter, theme, fonts)
         painter.fillRect(sheet.rect(), brush.color("panel"))
         painter.scale(ratio, ratio)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for number, kind in enumerate(kinds):
             _tile(brush, QRectF(number * cell, 0, cell, cell), kind, dims(number))
-    finally:
-        painter.end()
     flat = np.frombuffer(sheet.constBits(), np.uint32).reshape(side, len(kinds), side)
     return flat.transpose(1, 0, 2).copy()
 

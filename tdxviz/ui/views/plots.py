@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout
 
 from tdxviz.ui.panel import Panel
@@ -52,11 +51,6 @@ class PlotsPanel(Panel):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(int(self.theme.px(240)), int(self.theme.px(150)))
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(self.theme.panel))
-        painter.end()
 
     def set_theme(self, theme: Any) -> None:
         super().set_theme(theme)

@@ -9,7 +9,6 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
-    QPaintEvent,
     QPixmap,
     QResizeEvent,
 )
@@ -24,6 +23,7 @@ from tdxviz.ui.theme import Theme
 from tdxviz.ui.views import stage_dram, stage_film, stage_paint
 from tdxviz.ui.views.stage_brush import Brush, Fonts
 from tdxviz.ui.views.stage_layout import Plan, plan, zoom
+from tdxviz.ui.widgets.painting import painting
 
 STILL_MS = 900
 """Time a still stays at 1×."""
@@ -117,10 +117,8 @@ class StagePanel(Panel):
             self._make_hits(shown, self._plan, self._bar)
         return self._plan
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paint_on(self, painter: QPainter) -> None:
         where, shown = self.layout_now(), self._shown
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         brush = Brush(painter, self.theme, self._fonts)
         if where is None or shown is None or self._bar is None:
             painter.fillRect(self.rect(), brush.color("panel"))
@@ -130,7 +128,6 @@ class StagePanel(Panel):
             stage_paint.paint(brush, where, shown)
             stage_film.paint(brush, self._bar, shown, self.playing, self._speed)
         self.paint_cursor(painter)
-        painter.end()
 
     def _prepared(self, where: Plan, shown: StagePicture) -> QPixmap:
         """What changes only with size, theme and world: regions and the trust boundary."""
@@ -139,10 +136,8 @@ class StagePanel(Panel):
             self._ground = QPixmap(self.size() * ratio)
             self._ground.setDevicePixelRatio(ratio)
             self._ground.fill(self.theme.panel)
-            painter = QPainter(self._ground)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            stage_paint.ground(Brush(painter, self.theme, self._fonts), where, shown)
-            painter.end()
+            with painting(self._ground) as painter:
+                stage_paint.ground(Brush(painter, self.theme, self._fonts), where, shown)
         return self._ground
 
     # --- hits -----------------------------------------------------------------------------

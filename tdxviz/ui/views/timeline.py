@@ -7,7 +7,6 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
-    QPaintEvent,
     QPen,
     QResizeEvent,
     QWheelEvent,
@@ -119,15 +118,12 @@ class TimelinePanel(Panel):
 
     # --- painting -------------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    def paint_on(self, painter: QPainter) -> None:
         painter.fillRect(self.rect(), self._fonts.color("panel"))
         self.hits = []
         if self.moment is not None:
             self._paint(Brush(painter, self.theme, self._fonts))
             self.paint_cursor(painter)
-        painter.end()
 
     def _paint(self, brush: Brush) -> None:
         moment, events = self.moment, self.bridge.session.events

@@ -8,7 +8,6 @@ from PySide6.QtGui import (
     QAccessibleEvent,
     QFontMetricsF,
     QPainter,
-    QPaintEvent,
     QResizeEvent,
 )
 
@@ -139,10 +138,8 @@ class VerdictPanel(Panel):
 
     # --- paint ----------------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paint_on(self, painter: QPainter) -> None:
         shown = self.banner()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         brush = Brush(painter, self.theme)
         painter.fillRect(self.rect(), brush.color("bg"))
         if not self._laid:
@@ -152,7 +149,6 @@ class VerdictPanel(Panel):
         else:
             self._slim(brush, shown)
         self.paint_cursor(painter)
-        painter.end()
 
     def _lay(self, brush: Brush, shown: present.Banner) -> None:
         """Where the two things one can click are."""
