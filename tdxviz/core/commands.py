@@ -185,6 +185,16 @@ class HostClock(Command, frozen=True, kw_only=True, tag=True):
     lp: int = 0
 
 
+class HostBranch(Command, frozen=True, kw_only=True, tag=True):
+    """Host software executes an indirect branch at the linear address ``at`` to ``to``: a JMP, or a
+    CALL, which also leaves a return address. Nothing else of its code is modelled."""
+
+    at: int
+    to: int
+    call: bool = False
+    lp: int = 0
+
+
 class CheckReport(Command, frozen=True, kw_only=True, tag=True):
     """A relying party that wants production TDs only looks at the TDREPORT that the guest on ``lp`` has
     in its private page ``gpa``. It releases secrets to a TD that it accepts, and to no other."""
@@ -291,6 +301,8 @@ class Reboot(Command, frozen=True, kw_only=True, tag=True):
     """Whether firmware locks SMRR, as TDX needs it."""
     spd_factor: int = 1
     """How many times their real size the memory modules claim to have (1, 2 or 4)."""
+    arch_capabilities: int | None = None
+    """IA32_ARCH_CAPABILITIES of the processors in the sockets; None: those that the world comes with."""
 
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ class AccessBegan(Event, frozen=True, kw_only=True, tag=True):
 
     actor: str
     kind: str
-    """``load``, ``store`` or ``fetch``."""
+    """``load``, ``store`` or ``fetch``; ``speculative load`` and ``speculative fetch`` if it is not committed."""
     gla: Gla
     size: int
 
@@ -185,9 +185,33 @@ class InstructionRetired(Event, frozen=True, kw_only=True, tag=True):
     code: bytes
 
 
+class SpeculationBegan(Event, frozen=True, kw_only=True, tag=True):
+    """The predictor named another target than the branch has: instructions there begin to execute.
+    Accesses up to ``SpeculationSquashed`` have the kind ``speculative load`` or ``speculative fetch``."""
+
+    actor: str
+    branch: Gla
+    predicted: Gla
+    actual: Gla
+    trainer: str
+    """Who executed the branch that the prediction comes from."""
+
+
+class SpeculationSquashed(Event, frozen=True, kw_only=True, tag=True):
+    """The branch is resolved: registers and stores of ``executed`` instructions are thrown away. The
+    cache keeps ``lines`` that it did not have before."""
+
+    actor: str
+    executed: int
+    why: str
+    """What ended it."""
+    lines: tuple[Hpa, ...]
+
+
 TRACE_EVENTS = (
     AccessBegan, TlbHit, TlbMissed, TableRead, TlbFilled, CacheHit, CacheMissed, LineFetched,
-    LineDecrypted, LineFilled, LineWritten, MemoryLoaded, MemoryStored, InstructionRetired,
+    LineDecrypted, LineFilled, LineWritten, MemoryLoaded, MemoryStored, InstructionRetired, SpeculationBegan,
+    SpeculationSquashed,
 )  # fmt: skip
 
 
@@ -212,6 +236,14 @@ class HostCounted(Event, frozen=True, kw_only=True, tag=True):
     """``retired``: guest instructions that the host's performance counter has counted so far."""
 
     retired: int
+
+
+class HostBranched(Event, frozen=True, kw_only=True, tag=True):
+    """Host software executed an indirect branch; the processor's predictor has learned it."""
+
+    at: Gla
+    to: Gla
+    call: bool
 
 
 class HostClocked(Event, frozen=True, kw_only=True, tag=True):

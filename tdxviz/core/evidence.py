@@ -13,7 +13,7 @@ import msgspec
 
 import tdxviz.core.evidence_map as maps
 from tdxviz.core import events as e
-from tdxviz.core import evidence_cpu, evidence_flow, evidence_side, evidence_step
+from tdxviz.core import evidence_cpu, evidence_flow, evidence_side, evidence_speculation, evidence_step
 from tdxviz.core.arch.status import name_of
 from tdxviz.core.hw.cpu import RSP
 from tdxviz.core.units import LINE, World
@@ -63,6 +63,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """The same when the guest was entered again."""
     own_pages: tuple[int, ...] = ()
     """Host pages that the guest itself uses."""
+    probe: tuple[int, ...] = ()
+    """Lines whose presence in the cache tells the attacker a number: its place here."""
     no_target: str = ""
     """Why the attack has no object in this world; empty if it has one."""
 
@@ -121,6 +123,7 @@ class Evidence:
     """The host's last look at the clock, and ``executed`` then."""
     counted: tuple[int, int] | None = None
     """The host's last look at its counter, and ``executed`` then."""
+    speculation: evidence_speculation.Speculation = field(default_factory=evidence_speculation.Speculation)
     stays: evidence_step.Stays = field(default_factory=evidence_step.Stays)
     primed: set[int] = field(default_factory=set)
     """Lines whose load the host has timed."""
@@ -329,9 +332,11 @@ class Evidence:
             evidence_side.weigh(event, self)
             evidence_flow.weigh(event, self)
             evidence_step.weigh(event, self)
+            evidence_speculation.weigh(event, self)
         evidence_cpu.conclude(self)
         evidence_side.conclude(self)
         evidence_flow.conclude(self)
+        evidence_speculation.conclude(self)
         self.conclude()
         self.causes = sorted(set(self.causes))
 

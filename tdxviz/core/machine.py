@@ -135,6 +135,8 @@ class Machine:
                 running.clock(self.state, command)
             case c.HostCount():
                 running.count(self.state, command)
+            case c.HostBranch():
+                running.branch(self.state, command)
             case c.HostWait():
                 running.wait(self.state, command)
             case c.VmCreate() | c.VmMap() | c.VmEnter() | c.VmWrite() | c.VmInvept():

@@ -5,7 +5,7 @@ from tdxviz.core.events import MachineRebooted
 from tdxviz.core.hw.dram import Dram, Line
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx.module import Module, PlatformConfig
-from tdxviz.core.units import LINE, PAGE
+from tdxviz.core.units import LINE, PAGE, U64
 from tdxviz.core.world import State
 
 SPD_FACTORS = (1, 2, 4)
@@ -22,7 +22,8 @@ def reboot(state: State, command: c.Reboot) -> tuple[State, MachineRebooted]:
         why = ALIAS if aliases(Dram(dram.size, chips)) else ""
         config = PlatformConfig(cmrs=((0, chips),), smrr_ok=command.smrr_locked)
         module = Module(config=config, dead=bool(why))
-    platform = Platform.power_on(state.world, old.drbg.copy(), dram)
+    caps = command.arch_capabilities
+    platform = Platform.power_on(state.world, old.drbg.copy(), dram, None if caps is None else caps & U64)
     platform.captures = old.captures.copy()
     return State(state.world, platform, module), MachineRebooted(tdx=module is not None and not why, why=why)
 

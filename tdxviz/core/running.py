@@ -11,6 +11,7 @@ from tdxviz.core import legacy
 from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.events import (
     CommandRefused,
+    HostBranched,
     HostClocked,
     HostCounted,
     HostRegistersRead,
@@ -38,6 +39,8 @@ from tdxviz.core.tdx.shutdown import guarded
 from tdxviz.core.units import U64
 from tdxviz.core.world import State
 
+CALL_LENGTH = 2
+"""Bytes of CALL through a register."""
 OTHERS = {"nmi": NMI, "init": INIT, "smi": SMI, "msmi": MSMI}
 
 
@@ -221,6 +224,20 @@ def _interruption(state: State, lp: LogicalProcessor) -> bool:
 def count(state: State, command: c.HostCount) -> None:
     lp = state.platform.lps[command.lp]
     state.platform.note(HostCounted(lp=lp.id, retired=lp.retired - lp.uncounted))
+
+
+def branch(state: State, command: c.HostBranch) -> None:
+    """The host can run its own code on a processor that no guest is on."""
+    lp = state.platform.lps[command.lp]
+    if lp.mode != "host":
+        reason = f"a guest runs on logical processor {lp.id}; interrupt it first"
+        state.platform.note(CommandRefused(lp=lp.id, command="HostBranch", reason=reason))
+        return
+    at, to = command.at & U64, command.to & U64
+    lp.predictor.train(at, to, "host")
+    if command.call:
+        lp.predictor.push_return(at + CALL_LENGTH & U64, "host")
+    state.platform.note(HostBranched(lp=lp.id, at=at, to=to, call=command.call))
 
 
 def clock(state: State, command: c.HostClock) -> None:

@@ -5,6 +5,8 @@ import pytest
 from tdxviz.core import commands as c
 from tdxviz.core import events as e
 from tdxviz.core import power
+from tdxviz.core.arch.msr_policy import ARCH_CAPABILITIES
+from tdxviz.core.arch.status import name_of
 from tdxviz.core.drive import drive
 from tdxviz.core.host.boot import bring_up
 from tdxviz.core.hw.dram import Dram
@@ -76,3 +78,21 @@ def test_two_boots_of_one_seed_are_equal_and_differ_from_one():
     for machine in (one, two):
         machine.do(c.Reboot())
     assert one.fingerprint() == two.fingerprint() != first
+
+
+def test_processors_that_are_open_to_known_attacks_keep_tdx_off():
+    machine = Machine("ci")
+    for missing, word in ((1 << 0 | 1 << 5, "RDCL_NO, MDS_NO"), (1 << 1, "IBRS_ALL"), (1 << 21, "XAPIC")):
+        machine.do(c.Reboot(arch_capabilities=ARCH_CAPABILITIES & ~missing))
+        answer = machine.do(c.Seamcall(rax=33))[-1]
+        assert isinstance(answer, e.LeafReturned)
+        assert name_of(answer.status) == "TDX_INCORRECT_MSR_VALUE" and word in answer.reason
+        assert answer.status & 0xFFFF_FFFF == 0x10A  # the MSR
+        assert machine.platform.lps[0].predictor.separate == (not missing & 2)
+    machine.do(c.Reboot(arch_capabilities=ARCH_CAPABILITIES | 1 << 2))
+    answer = machine.do(c.Seamcall(rax=33))[-1]
+    assert isinstance(answer, e.LeafReturned) and "RSBA" in answer.reason
+    machine.do(c.Reboot())
+    answer = machine.do(c.Seamcall(rax=33))[-1]
+    assert isinstance(answer, e.LeafReturned) and answer.status == 0
+    assert not Machine("legacy").platform.lps[0].predictor.separate

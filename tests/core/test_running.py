@@ -235,3 +235,16 @@ def test_a_tdcall_that_takes_its_time_keeps_the_guest_inside_the_module(ready):
     assert machine.do(c.RunGuest(lp=0))[-1].name == "TDH.VP.ENTER"
     assert isinstance(machine.do(c.Proceed(lp=0))[0], e.CommandRefused)
     assert isinstance(twin.do(c.Tdcall(rax=6, rcx=1 << 47, hold=99))[0], e.CommandRefused)
+
+
+def test_the_host_trains_the_predictor_of_a_processor_that_is_its_own():
+    machine = kit.before("running")
+    (refused,) = machine.do(c.HostBranch(at=0x1000, to=0x2000, lp=0))
+    assert isinstance(refused, e.CommandRefused) and "interrupt it first" in refused.reason
+    before = machine.fingerprint()
+    (done,) = machine.do(c.HostBranch(at=1 << 64 | 0x1000, to=0x2000, call=True, lp=1))
+    assert done == e.HostBranched(lp=1, at=0x1000, to=0x2000, call=True)
+    predictor = machine.platform.lps[1].predictor
+    assert predictor.predict(0x1000, "host") == (0x1000, 0x2000, "host")
+    assert list(predictor.returns) == [(0x1002, "host")]
+    assert machine.fingerprint() != before

@@ -90,11 +90,32 @@ def has(feature: str, attributes: int, xfam: int) -> bool:
     return bool(attributes & ATTRIBUTE_FEATURES.get(feature, 0))
 
 
-ARCH_CAPABILITIES = sum(1 << n for n in (0, 1, 3, 5, 6, 8, 10, 11, 12, 13, 14, 15, 21))
-"""RDCL_NO, IBRS_ALL, SKIP_L1DFL_VMENTRY, MDS_NO, IF_PSCHANGE_MC_NO, TAA_NO, MISC_PACKAGE_CTLS,
-ENERGY_FILTERING_CTL, DOITM, SBDR_SSDP_NO, FBSDP_NO, PSDP_NO, XAPIC_DISABLE_STATUS: what SYS.INIT insists
-on (tdx-architecture 9.2)."""
+CAPABILITIES = {
+    0: "RDCL_NO", 1: "IBRS_ALL", 3: "SKIP_L1DFL_VMENTRY", 5: "MDS_NO", 6: "IF_PSCHANGE_MC_NO", 8: "TAA_NO",
+    10: "MISC_PACKAGE_CTLS", 11: "ENERGY_FILTERING_CTL", 12: "DOITM", 13: "SBDR_SSDP_NO", 14: "FBSDP_NO",
+    15: "PSDP_NO", 21: "XAPIC_DISABLE_STATUS",
+}  # fmt: skip
+"""Bits of IA32_ARCH_CAPABILITIES that SYS.INIT insists on (tdx-architecture 9.2)."""
+ARCH_CAPABILITIES_MSR = 0x10A
+ARCH_CAPABILITIES = sum(1 << n for n in CAPABILITIES)
+IBRS_ALL, RSBA = 1 << 1, 1 << 2
 
-EMULATED_VALUES = {0x10A: ARCH_CAPABILITIES, 0xBD: 1, 0x1A0: 0x1801, 0x345: 0, 0xBC: 0, 0xC80: 1 << 30}
+
+def capability_objection(value: int) -> str:
+    """Why TDX does not start on a processor with this IA32_ARCH_CAPABILITIES; empty if it does."""
+    missing = [name for bit, name in CAPABILITIES.items() if not value >> bit & 1]
+    if missing:
+        return f"IA32_ARCH_CAPABILITIES lacks {', '.join(missing)}"
+    return "IA32_ARCH_CAPABILITIES has RSBA: RET may follow the branch target buffer" if value & RSBA else ""
+
+
+EMULATED_VALUES = {
+    ARCH_CAPABILITIES_MSR: ARCH_CAPABILITIES,
+    0xBD: 1,
+    0x1A0: 0x1801,
+    0x345: 0,
+    0xBC: 0,
+    0xC80: 1 << 30,
+}
 """Values that a guest reads. MISC_ENABLE: fast strings, no BTS, no PEBS. The VMX capability MSRs, whose
 values no source read here names, read 0."""

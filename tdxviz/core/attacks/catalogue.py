@@ -28,6 +28,7 @@ IDS = (
     "nested-vmx-in-td",
     "rop-no-cet",
     "rop-with-cet",
+    "transient-execution",
     "perf-counters",
     "zero-step",
     "single-step",

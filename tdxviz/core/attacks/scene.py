@@ -3,7 +3,7 @@
 An attack is a generator of commands: ``events = yield command``. It never says what comes of it.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -54,6 +54,7 @@ class Scene:
     secrets: tuple[bytes, ...] = ()
     registers: tuple[int, ...] = ()
     choices: tuple[Choice, ...] = ()
+    probe: tuple[Hpa, ...] = ()
     saved: tuple[int, ...] = ()
     resumed: tuple[int, ...] = ()
     no_target: str = ""
@@ -202,6 +203,10 @@ class Scene:
         self.choices = tuple(Choice(self.label(name), self.at(name)) for name in symbols)
         return self.choices
 
+    def probe_lines(self, lines: Sequence[Hpa]) -> None:
+        """Name the lines that the host flushes and times: each stands for its number."""
+        self.probe = tuple(lines)
+
     def target_registers(self) -> None:
         self.registers = vcpu(self.machine).gprs
 
@@ -262,6 +267,7 @@ class Attack:
             secrets=scene.secrets,
             registers=scene.registers,
             choices=scene.choices,
+            probe=scene.probe,
             saved=scene.saved,
             resumed=scene.resumed,
             no_target=scene.no_target,

@@ -90,10 +90,10 @@ def _builder(ins: Instruction) -> Build | None:
             return ops_segment.to_segment if to else ops_segment.from_segment
     elif any(r in SEGMENTS for r in registers):
         return {"PUSH": ops_segment.push, "POP": ops_segment.pop}.get(name)
-    if _is_far(ins):
+    if is_far(ins):
         return ops_segment.call if name == "CALL" else ops_segment.jmp
     return BUILDERS.get(name)
 
 
-def _is_far(ins: Instruction) -> bool:
+def is_far(ins: Instruction) -> bool:
     return ins.is_call_far or ins.is_call_far_indirect or ins.is_jmp_far or ins.is_jmp_far_indirect

@@ -1,6 +1,7 @@
 """What a compiled instruction works on: a vCPU's registers and its way to memory."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 from tdxviz.core.guest import watched
 from tdxviz.core.guest.flags import ARITHMETIC
@@ -10,10 +11,18 @@ from tdxviz.core.hw.cache import CacheLine
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import LogicalProcessor, Platform
+from tdxviz.core.hw.predictor import Target
 from tdxviz.core.units import LINE, PAGE, Gla, with_keyid
 
 if TYPE_CHECKING:
     from tdxviz.core.guest.compiler import Compiled
+
+
+Stray: TypeAlias = "Callable[[Context, Gla, Target, Gla], None]"
+
+
+def follow_nothing(x: "Context", branch: Gla, guess: Target, actual: Gla) -> None:
+    """Wrong predictions have no consequences here."""
 
 
 class Context:
@@ -21,13 +30,16 @@ class Context:
     can be found again from those, and goes when they change."""
 
     __slots__ = (
-        "base", "cache", "code", "cpl", "cpu", "ctx", "fx", "gprs", "known", "lines", "lp", "p", "package", "pend", "ran", "rd",
-        "seen", "stale", "tlb", "wr",
+        "base", "cache", "calls", "code", "cpl", "cpu", "ctx", "fx", "gprs", "known", "lines", "lp", "p", "package", "pend",
+        "ran", "rd", "seen", "stale", "stray", "tlb", "who", "wr",
     )  # fmt: skip
 
     def __init__(self, p: Platform, lp: LogicalProcessor, ctx: Translation, cpu: CpuState) -> None:
         self.p, self.lp, self.ctx, self.cpu = p, lp, ctx, cpu
         self.gprs, self.cpl = cpu.gprs, cpu.cpl
+        self.who, self.calls = ctx.actor, lp.predictor.returns
+        self.stray: Stray = follow_nothing
+        """What the processor does with a wrong prediction."""
         self.package = p.cache.package
         self.tlb, self.cache, self.lines = lp.tlb, p.cache, p.cache.lines
         self.rd: dict[int, int] = {}
@@ -151,6 +163,22 @@ class Context:
     def time(self) -> int:
         """The time stamp counter."""
         return self.lp.tsc + self.base + self.ran
+
+    # --- branches -------------------------------------------------------------------------
+
+    def steered(self, branch: Gla, target: Gla) -> None:
+        """An indirect branch goes to ``target``; everything that it does is done."""
+        predictor = self.lp.predictor
+        guess = predictor.predict(branch, self.who)
+        predictor.train(branch, target, self.who)
+        if guess is not None and guess.target != target:
+            self.stray(self, branch, guess, target)
+
+    def returned(self, branch: Gla, target: Gla) -> None:
+        """The same for a RET; the return stack holds something."""
+        guess = self.lp.predictor.pop_return(self.who)
+        if guess is not None and guess.target != target:
+            self.stray(self, branch, guess, target)
 
     # --- flags ----------------------------------------------------------------------------
 

@@ -216,6 +216,10 @@ class Source:
     def end(self, target: str) -> None:
         """Last words of a block: where it goes on."""
         self.leave_pending()
+        self.go(target)
+
+    def go(self, target: str) -> None:
+        """The jump itself."""
         if self.touched:
             self.say(f"if s: return x.leave({self.place + 1}, {target})")
         self.say(f"return {target}")

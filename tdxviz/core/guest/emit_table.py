@@ -254,6 +254,8 @@ def leave(s: Source, ins: Instruction) -> None:
 def call(s: Source, ins: Instruction) -> None:
     target = _target(s, ins)
     s.push(_word(s), str(ins.next_ip))
+    if ins.near_branch_target != ins.next_ip:
+        s.say(f"x.calls.append(({ins.next_ip}, x.who))")
     s.end(target)
 
 
@@ -261,7 +263,10 @@ def ret(s: Source, ins: Instruction) -> None:
     if ins.stack_pointer_increment - (ins.immediate(0) if ins.op_count else 0) != _word(s):
         raise NotEmitted
     s.pop(_word(s), "z", ins.immediate(0) if ins.op_count else 0)
-    s.end("z")
+    s.leave_pending()
+    s.say("c = x.calls")
+    s.say(f"if c and (c[-1][0] != z or not c.pop()): x.returned({ins.ip}, z); s = x.stale")
+    s.go("z")
 
 
 def jmp(s: Source, ins: Instruction) -> None:

@@ -4,7 +4,7 @@ Order inside one instruction: addresses, then loads, then the store, then regist
 outcome that is raised leaves registers, flags and memory untouched, with RIP at the instruction.
 """
 
-from tdxviz.core.guest import fast, watch
+from tdxviz.core.guest import fast, transient, watch
 from tdxviz.core.guest.context import Context
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.path import Translation
@@ -21,6 +21,7 @@ def run(
         Architectural: an outcome to attend to; its ``executed`` says how many ran before it.
     """
     x = Context(p, lp, ctx, cpu)
+    x.stray = transient.run
     return watch.run(x, steps, until) if p.trace else fast.run(x, steps, until)
 
 

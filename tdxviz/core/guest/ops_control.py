@@ -37,7 +37,7 @@ def jmp(ins: Instruction) -> Op:
 
     def run(x: Context) -> int:
         there = get(x)
-        x.lp.predictor.train(here, there, x.ctx.actor)
+        x.steered(here, there)
         if x.cpu.cet:
             shadow.track(x, there, notrack=notrack)
         return there
@@ -54,7 +54,7 @@ def call(ins: Instruction) -> Op:
     indirect, wrap = ins.op_kind(0) not in NEAR, mask(size)
     notrack = ins.segment_prefix == Register.DS
     get = reader(ins, 0, size) if indirect else _always(ins.near_branch_target)
-    shadowed = indirect or ins.near_branch_target != after
+    shadowed = indirect or ins.near_branch_target != after  # CALL to the next instruction only reads RIP
 
     def run(x: Context) -> int:
         target = get(x)
@@ -64,8 +64,10 @@ def call(ins: Instruction) -> Op:
             shadow.push(x, after)
         x.store(top, size, after)
         x.gprs[RSP] = top
+        if shadowed:
+            x.calls.append((after, x.who))
         if indirect:
-            x.lp.predictor.train(here, target, x.ctx.actor)
+            x.steered(here, target)
             if x.cpu.cet:
                 shadow.track(x, target, notrack=notrack)
         return target
@@ -75,7 +77,7 @@ def call(ins: Instruction) -> Op:
 
 def ret(ins: Instruction) -> Op:
     extra, size = ins.immediate(0) if ins.op_count else 0, stack_width(ins)
-    wrap = mask(size)
+    wrap, here = mask(size), ins.ip
 
     def run(x: Context) -> int:
         top = x.gprs[RSP]
@@ -83,6 +85,8 @@ def ret(ins: Instruction) -> Op:
         if x.cpu.cet & SHADOW_STACK:
             shadow.check_return(x, target)
         x.gprs[RSP] = top + size + extra & wrap
+        if x.calls:
+            x.returned(here, target)
         return target
 
     return run

@@ -42,6 +42,8 @@ class Translation:
     """Control-register bits whose change leaves the guest (guest/host masks)."""
     barred_cr4: int = 0
     """CR4 bits that this guest may not set."""
+    transient: str = ""
+    """Put before the kind of an access that is told; empty unless nothing of it will be committed."""
 
 
 def rights(entry: TlbEntry, cpl: int) -> str:
@@ -71,7 +73,7 @@ def _access(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, size:
             start = at % LINE
             return cached_line(p, at - start, entry.keyid)[start : start + size]
     if p.trace:
-        p.note(e.AccessBegan(lp=lp.id, actor=ctx.actor, kind=kind, gla=gla, size=size))
+        p.note(e.AccessBegan(lp=lp.id, actor=ctx.actor, kind=ctx.transient + kind, gla=gla, size=size))
     parts = [(_translate(p, lp, ctx, at, kind), n) for at, n in _pieces(gla, size)]
     data = b""
     for entry_at, n in parts:
@@ -82,7 +84,7 @@ def _access(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, size:
         if p.trace:
             p.note(
                 e.MemoryLoaded(
-                    lp=lp.id, actor=ctx.actor, kind=kind, gla=at, gpa=entry.gpa + at % PAGE,
+                    lp=lp.id, actor=ctx.actor, kind=ctx.transient + kind, gla=at, gpa=entry.gpa + at % PAGE,
                     hpa=hpa, keyid=entry.keyid, data=piece,
                 )
             )  # fmt: skip

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tdxviz.core.arch.msr_policy import ARCH_CAPABILITIES, IBRS_ALL
 from tdxviz.core.events import Event
 from tdxviz.core.hw.cache import Cache
 from tdxviz.core.hw.cpu import CpuState
@@ -105,6 +106,8 @@ class Platform:
     _trace: bool = False
     size: int = SIZE
     seam_range: tuple[Hpa, Hpa] = SEAM_RANGE
+    arch_capabilities: int = 0
+    """IA32_ARCH_CAPABILITIES of its processors. Where it has IBRS_ALL, system software uses it."""
 
     @classmethod
     def fresh(cls, world: World, seed: int, size: int = SIZE) -> "Platform":
@@ -112,16 +115,28 @@ class Platform:
         return cls.power_on(world, Drbg(seed), Dram(size))
 
     @classmethod
-    def power_on(cls, world: World, drbg: Drbg, dram: Dram) -> "Platform":
-        """A MAC key for this boot and, where memory is encrypted, the TME key."""
+    def power_on(
+        cls, world: World, drbg: Drbg, dram: Dram, arch_capabilities: int | None = None
+    ) -> "Platform":
+        """A MAC key for this boot and, where memory is encrypted, the TME key. Unless told otherwise the
+        legacy world has old processors, the others have such as TDX wants."""
+        caps = arch_capabilities
+        if caps is None:
+            caps = 0 if world == "legacy" else ARCH_CAPABILITIES
         keys = KeyTable()
         mac_key = drbg.draw(16, "MAC key")
         if world != "legacy":
             keys.program(0, drbg)
         memctl = MemoryController(dram, keys, mac_key, world, nobody_listens)
         report_key = drbg.draw(32, "report key") if world != "legacy" else bytes(32)
-        lps = [LogicalProcessor(n, package) for n, package in enumerate(PACKAGE_OF_LP)]
-        return cls(world, drbg, dram, keys, Cache(), memctl, lps, report_key=report_key, size=dram.size)
+        lps = [
+            LogicalProcessor(n, package, predictor=Predictor(separate=bool(caps & IBRS_ALL)))
+            for n, package in enumerate(PACKAGE_OF_LP)
+        ]
+        return cls(
+            world, drbg, dram, keys, Cache(), memctl, lps, report_key=report_key, size=dram.size,
+            arch_capabilities=caps,
+        )  # fmt: skip
 
     @property
     def trace(self) -> bool:
@@ -153,11 +168,13 @@ class Platform:
             self.world, self.drbg.copy(), dram, keys, self.cache.copy(), memctl,
             [lp.copy() for lp in self.lps], self.iommu.copy(), self.report_key, self.captures.copy(),
             self.powered,
-            size=self.size, seam_range=self.seam_range,
+            size=self.size, seam_range=self.seam_range, arch_capabilities=self.arch_capabilities,
         )  # fmt: skip
 
     def digest(self, h: "hashlib._Hash") -> None:
-        h.update(repr((self.world, self.size, self.drbg.drawn, self.powered)).encode())
+        h.update(
+            repr((self.world, self.size, self.drbg.drawn, self.powered, self.arch_capabilities)).encode()
+        )
         h.update(repr((sorted(self.iommu.items()), sorted(self.captures.items()))).encode())
         h.update(self.memctl.mac_key)
         h.update(self.report_key)

@@ -3,6 +3,7 @@
 import struct
 
 from tdxviz.core import events as e
+from tdxviz.core.arch import msr_policy
 from tdxviz.core.arch import structures as lay
 from tdxviz.core.hw import path
 from tdxviz.core.tdx import td_params
@@ -34,7 +35,10 @@ def init(call: Call) -> None:
     _global_lock(call)
     call.require(call.regs["rcx"] == 0, "RCX has reserved bits set")
     call.require(m.sys_state == "SYSINIT_PENDING", f"the module is {m.sys_state}")
-    call.require(config.feature_msrs_ok, "a feature MSR has a value that TDX does not accept")
+    unfit = msr_policy.capability_objection(call.p.arch_capabilities)
+    call.detail = msr_policy.ARCH_CAPABILITIES_MSR if unfit else 0
+    unfit = unfit or ("" if config.feature_msrs_ok else "a feature MSR has a value that TDX does not accept")
+    call.require(not unfit, unfit)
     limited = config.cpuid_ok and config.boot_nt4
     call.require(
         config.cpuid_ok and not config.boot_nt4, "CPUID is not what TDX needs",

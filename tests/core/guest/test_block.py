@@ -71,7 +71,9 @@ def go(guest: Guest, parts: list[int]) -> tuple:
 
 
 def whole(guest: Guest) -> tuple:
-    return guest.cpu, guest.lp.tlb.entries(), guest.p.cache.lines, guest.p.cache._sets
+    learned = guest.lp.predictor
+    known = learned.targets, learned.history, learned.returns
+    return guest.cpu, guest.lp.tlb.entries(), guest.p.cache.lines, guest.p.cache._sets, known
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -426,7 +426,7 @@ def test_indirect_branches_train_the_predictor(code, branch, trace):
     guest = Guest(bytes.fromhex(code), trace=trace)
     guest.cpu.gprs[RAX] = CODE + 0x40
     guest.run(1 + branch)
-    found = guest.lp.predictor.predict(CODE + branch)
+    found = guest.lp.predictor.predict(CODE + branch, "vm-a")
     assert found is not None
     assert (found.target, found.trainer) == (CODE + 0x40, "vm-a")
     assert guest.lp.predictor.history

@@ -222,11 +222,11 @@ def test_written_values_are_judged(machine, number, value, outcome):
 def test_pred_cmd_is_a_barrier_of_the_guests_own(machine):
     cpu, predictor = cpu_of(machine), machine.platform.lps[0].predictor
     predictor.barrier()
-    predictor.train(1, 2, "host")
+    predictor.train(1, 2, "td-a")
     cpu.gprs[RCX], cpu.gprs[RAX], cpu.gprs[RDX] = 0x49, 1, 0
     assert act(machine, "WRMSR") == "done"
     assert [n.entries for n in machine._news if isinstance(n, e.IbpbIssued)] == [1]
-    assert predictor.predict(1) is None
+    assert predictor.predict(1, "td-a") is None
 
 
 # --- 10.3 -----------------------------------------------------------------------------------------

@@ -283,7 +283,7 @@ def test_another_vcpu_and_the_module_meet_no_trained_predictor():
     machine.platform.lps[0].last_tdvpr = 0x70_0000
     events = kit.seamcall(machine, "TDH.VP.ENTER", rcx=layout.TDVPR)
     assert [n.entries for n in events if isinstance(n, e.IbpbIssued)] == [1]
-    assert predictor.predict(0x8000_1000) is None
+    assert predictor.predict(0x8000_1000, "td-a") is None
 
 
 def test_an_nmi_that_the_host_asks_for_waits_until_ve_information_was_read():
