@@ -18,6 +18,7 @@ CONTEXTS = {SYS: "system", TD: "TD", VP: "VCPU"}
 NULL_ID = (1 << 64) - 1
 ALL = (1 << 64) - 1
 CODE = (1 << 24) - 1
+CONTEXT_BITS = 7 << 52
 INC_SIZE = 1 << 50
 RESERVED = 0xFF << 24 | 7 << 47 | 1 << 55 | 1 << 62
 ONE_ELEMENT = RESERVED | 0xF << 34 | 0x1FF << 38
@@ -98,7 +99,7 @@ TD_FIELDS: tuple[Field, ...] = (
     _row(0x8010000200000002, "NUM_TDCX", "TDR.NUM_TDCX", READ),
     _row(0x8010000300000004, "CHLDCNT", "TDR.CHLDCNT", READ),
     _row(0x8010000200000005, "LIFECYCLE_STATE", "TDR.LIFECYCLE_STATE", READ),
-    _row(0x8010000300000010, "TDCX_PA", "TDR.TDCX_PA{n}", READ, fields=9),
+    _row(0x8010000300000010, "TDCX_PA", "= tdcx", READ, fields=9, note="with the HKID in its bits"),
     _row(0x8010000300000020, "TD_UUID", "TDR.TD_UUID", READ, guest=READ, elements=4),
     _row(0x8110000100000001, "HKID", "TDR.HKID", READ),
     _row(0x8110000300000002, "PKG_CONFIG_BITMAP", "TDR.PKG_CONFIG_BITMAP", READ),
@@ -110,7 +111,9 @@ TD_FIELDS: tuple[Field, ...] = (
     _row(0x1110000300000001, "XFAM", "TDCS.XFAM", READ, guest=READ),
     _row(0x1110000200000002, "MAX_VCPUS", "TDCS.MAX_VCPUS", READ, guest=READ),
     _row(0x1110000000000003, "GPAW", "TDCS.GPAW", READ, guest=READ),
-    _row(0x1110000300000004, "EPTP", "TDCS.EPTP", READ, note="memory type and levels; the root is TDCX 3"),
+    _row(
+        0x1110000300000004, "EPTP", "= eptp", READ, note="memory type, levels and the root, which is TDCX 3"
+    ),
     _row(0x111000010000000C, "TSC_FREQUENCY", "TDCS.TSC_FREQUENCY", READ, guest=READ),
     _row(0x9110000300000010, "NOTIFY_ENABLES", "TDCS.NOTIFY_ENABLES", NONE, (ALL, 1), (1, 1)),
     _row(0x9110000300000011, "HP_LOCK_TIMEOUT", "TDCS.HP_LOCK_TIMEOUT", WRITE, note="microseconds"),
@@ -198,7 +201,7 @@ TDVPS_FIELDS: tuple[Field, ...] = (
     _row(0xA020000300000006, "VCPU_EPOCH", "TDVPS.VCPU_EPOCH", READ),
     _row(0x202000000000000B, "PEND_NMI", "TDVPS.PEND_NMI", WRITE, note="values 0 and 1"),
     _row(0xA02000000000000F, "LAST_TD_EXIT", "TDVPS.LAST_TD_EXIT", NONE, READ),
-    _row(0xA020000300000010, "TDVPS_PAGE_PA", "TDVPS.TDVPS_PA{n}", READ, fields=15),
+    _row(0xA020000300000010, "TDVPS_PAGE_PA", "= tdvps", READ, fields=15, note="with the HKID in its bits"),
     _row(0xA020000300000050, "L2_CTLS", "TDVPS.L2_CTLS{n}", NONE, (ALL, 7), (ALL, 7), fields=4,
          note="bit 2 is not allowed in this version"),
 )  # fmt: skip
@@ -254,6 +257,11 @@ def _index(context: int) -> dict[tuple[int, int], tuple[Field, int]]:
 @cache
 def _position(context: int) -> dict[tuple[int, int], int]:
     return {key: n for n, key in enumerate(_index(context))}
+
+
+def is_null(field_id: int) -> bool:
+    """Whether an id asks for the first field. Its context bits do not count."""
+    return field_id | CONTEXT_BITS == NULL_ID
 
 
 def well_formed(field_id: int) -> bool:

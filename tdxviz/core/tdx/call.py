@@ -67,6 +67,10 @@ class Call:
     locks: list[Lock] = field(default_factory=list)
     """What this call has locked so far; released with the call."""
 
+    def cleared(self, *registers: str) -> None:
+        """Output registers that are zero on every exit, unless the leaf says something."""
+        self.outputs |= dict.fromkeys(registers, 0)
+
     # --- checks ---------------------------------------------------------------------------
 
     def next_check(self) -> Check:

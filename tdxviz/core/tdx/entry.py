@@ -60,6 +60,7 @@ def enter(call: Call) -> None:
     call.require(enough, f"only {vcpu.count} TDVPS pages")
     call.require(vcpu.state == "READY", f"the vCPU is {vcpu.state}")
     call.require(vcpu.lp in (-1, call.lp), f"the vCPU is associated with LP {vcpu.lp}")
+    associate(call, vcpu)  # and it stays, whatever the checks to come say
     trap_like = vps["LAST_TD_EXIT"] == st.LAST_TD_EXIT["ASYNC_TRAP"]
     call.require(not rcx & HINT or trap_like, "HOST_RECOVERABILITY_HINT without a trap-like exit")
     call.require(not rcx & RESUME_L1, "no L2 VM is current")
@@ -73,7 +74,7 @@ def enter(call: Call) -> None:
     unmapped = next((gpa for gpa in suspects if not _mapped(call, td, gpa)), None)
     # ---- all checks passed: nothing below can fail ----
     call.passed = len(call.leaf.checks)
-    _associate(call, vcpu, lp)
+    _separate(call, vcpu, lp)
     if unmapped is not None:
         _emulate_violation(call, vcpu, lp, unmapped)
         return
@@ -152,8 +153,7 @@ def flush(call: Call) -> None:
     call.require(vcpu.lp == call.lp, f"the vCPU is {where}; this is LP {call.lp}")
     # ---- all checks passed: nothing below can fail ----
     _flush(call, td, lp, "INVEPT and VMCLEAR at TDH.VP.FLUSH")
-    if lp.last_tdvpr == vcpu.tdvpr:
-        lp.last_tdvpr = 0
+    lp.last_tdvpr = 0  # whichever vCPU was the last one
     vcpu.lp = -1
     td.tdcs["NUM_ASSOC_VCPUS"] -= 1
     call.note(e.VcpuAssociated(lp=call.lp, td=td.actor, vcpu=vcpu.index, on=-1))
@@ -167,8 +167,8 @@ def associate(call: Call, vcpu: Vcpu) -> None:
         call.note(e.VcpuAssociated(lp=call.lp, td=vcpu.td.actor, vcpu=vcpu.index, on=call.lp))
 
 
-def _associate(call: Call, vcpu: Vcpu, lp: LogicalProcessor) -> None:
-    associate(call, vcpu)
+def _separate(call: Call, vcpu: Vcpu, lp: LogicalProcessor) -> None:
+    """From the vCPU that ran here before: its translations and branch history go."""
     if lp.last_tdvpr != vcpu.tdvpr:
         _flush(call, vcpu.td, lp, "INVEPT: this LP last ran another vCPU")
         gone = lp.predictor.barrier()

@@ -14,18 +14,17 @@ from tdxviz.core.units import PAGE
 def vm_rd(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     version = call.regs["rax"] >> 16 & 0xFF
     call.outputs["R8"] = 0
-    call.require(version <= 1, f"this leaf has no version {version}")
-    row = _read(call, Store(call.p, call.m, td), md.TD)
     if version:
-        call.outputs["RDX"] = md.following(md.TD, row, "guest")
+        call.outputs["RDX"] = md.NULL_ID
+    call.require(version <= 1, f"this leaf has no version {version}")
+    _read(call, Store(call.p, call.m, td), md.TD, enumerate_=version == 1)
     return s.SUCCESS
 
 
 def vp_rd(call: Call, td: Td, cpu: CpuState, length: int) -> int:
-    call.outputs["R8"] = 0
+    call.outputs |= {"R8": 0, "RDX": md.NULL_ID}
     vcpu = entry.running_vcpu(call.p, call.m, call.lp)
-    row = _read(call, Store(call.p, call.m, td, vcpu), md.VP)
-    call.outputs["RDX"] = md.following(md.VP, row, "guest")
+    _read(call, Store(call.p, call.m, td, vcpu), md.VP, enumerate_=True)
     return s.SUCCESS
 
 
@@ -38,14 +37,20 @@ def vp_wr(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     return _write(call, Store(call.p, call.m, td, vcpu), md.VP)
 
 
-def _read(call: Call, store: Store, context: int) -> int:
-    """Checks and effect that both share; returns the id."""
+def _read(call: Call, store: Store, context: int, *, enumerate_: bool) -> None:
+    """Checks and effect that both share. ``enumerate_``: RDX takes the null id and returns the next one."""
+    field_id = call.regs["rdx"]
     call.require(call.regs["rcx"] == 0, f"RCX = {call.regs['rcx']:#x} must be 0")
-    row, index = rdwr.find(call, context, call.regs["rdx"])
+    first = enumerate_ and md.is_null(field_id)
+    if first:
+        call.outputs["RDX"] = md.following(context, md.NULL_ID, "guest")
+    call.require(not first, "RDX now holds the first field id of the context")
+    row, index = rdwr.find(call, context, field_id)
     mask = rdwr.readable(call, row, "guest")
     # ---- all checks passed: nothing below can fail ----
     call.outputs["R8"] = metadata.read(store, row, index) & mask
-    return call.regs["rdx"]
+    if enumerate_:
+        call.outputs["RDX"] = md.following(context, field_id, "guest")
 
 
 def _write(call: Call, store: Store, context: int) -> int:

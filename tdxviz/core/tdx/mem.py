@@ -63,13 +63,8 @@ def lock_entry(call: Call, place: SeptPlace) -> None:
     call.outputs = told
 
 
-def silent(call: Call, *registers: str) -> None:
-    """Output registers that are zero unless the leaf says something."""
-    call.outputs |= dict.fromkeys(registers, 0)
-
-
 def page_add(call: Call) -> None:
-    silent(call, "RCX", "RDX")
+    call.cleared("RCX", "RDX")
     td = call.open_tdr("RDX", "ex")
     call.state(td, lock=False)
     gpa, level = mapping(call, 0, 0)
@@ -90,7 +85,7 @@ def page_add(call: Call) -> None:
 
 
 def sept_add(call: Call) -> None:
-    silent(call, "RCX", "RDX")
+    call.cleared("RCX", "RDX")
     version, rdx = call.regs["rax"] >> 16 & 0xFF, call.regs["rdx"]
     call.require(version == 0, "version 1 (L2 Secure EPT pages) is not modelled yet")
     call.require(not rdx & 0xFFE, f"RDX = {rdx:#x} has reserved bits set")
@@ -113,7 +108,7 @@ def sept_add(call: Call) -> None:
 
 
 def page_aug(call: Call) -> None:
-    silent(call, "RCX", "RDX")
+    call.cleared("RCX", "RDX")
     td = call.open_tdr("RDX", "sh")
     call.state(td)
     place = sept_operand(call, td, 0, 1, ("FREE", "REMOVED"))

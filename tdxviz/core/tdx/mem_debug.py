@@ -6,7 +6,7 @@ Source: tdx-architecture 4, 7.4, 13.
 from tdxviz.core.arch import sept
 from tdxviz.core.hw import path
 from tdxviz.core.tdx.call import PAGE_SIZES, Call, SeptPlace
-from tdxviz.core.tdx.mem import GPA_WIDTH, SHARED_BIT, lock_entry, lock_tree, silent
+from tdxviz.core.tdx.mem import GPA_WIDTH, SHARED_BIT, lock_entry, lock_tree
 from tdxviz.core.tdx.mem_range import DEBUG
 from tdxviz.core.tdx.structs import Td
 from tdxviz.core.units import Hpa
@@ -35,7 +35,7 @@ def _value(call: Call, td: Td, at: Hpa) -> int:
 
 def _word(call: Call, states: tuple[str, ...]) -> tuple[Td, Hpa]:
     """All checks of the two rows; they differ in the states only."""
-    silent(call, "RCX", "RDX", "R8")
+    call.cleared("RCX", "RDX", "R8")
     td = call.open_tdr("RDX", "sh")
     call.state(td)
     call.require(bool(td.tdcs["ATTRIBUTES"] & DEBUG), f"{td.actor} is no debug TD")

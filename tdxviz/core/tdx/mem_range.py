@@ -8,7 +8,7 @@ from tdxviz.core.arch import sept
 from tdxviz.core.tdx import tracking
 from tdxviz.core.tdx.call import PAGE_SIZES, Call, SeptPlace
 from tdxviz.core.tdx.locks import Lock
-from tdxviz.core.tdx.mem import ROOT_LEVEL, sept_operand, sept_place, silent
+from tdxviz.core.tdx.mem import ROOT_LEVEL, sept_operand, sept_place
 from tdxviz.core.tdx.structs import Td
 from tdxviz.core.units import PAGE, Hpa
 
@@ -17,6 +17,7 @@ IMPORTING = ("MEMORY_IMPORT", "STATE_IMPORT", "POST_IMPORT", "LIVE_IMPORT")
 ENTRIES = 512
 L2_ATTRIBUTES = 1
 DEBUG = 1
+NULL_PA = (1 << 64) - 1
 
 
 def behind(call: Call, td: Td, place: SeptPlace) -> Hpa:
@@ -27,7 +28,7 @@ def behind(call: Call, td: Td, place: SeptPlace) -> Hpa:
 
 
 def range_block(call: Call) -> None:
-    silent(call, "RCX", "RDX")
+    call.cleared("RCX", "RDX")
     td = call.open_tdr("RDX", "sh")
     call.state(td)
     place = sept_place(call, td, 0, ROOT_LEVEL, how="ex")
@@ -45,7 +46,7 @@ def range_block(call: Call) -> None:
 
 
 def range_unblock(call: Call) -> None:
-    silent(call, "RCX", "RDX")
+    call.cleared("RCX", "RDX")
     td = call.open_tdr("RDX", "sh")
     call.state(td)
     place = sept_operand(call, td, 0, ROOT_LEVEL, tracking.BLOCKED, how="ex")
@@ -69,7 +70,7 @@ def track(call: Call) -> None:
 
 
 def page_remove(call: Call) -> None:
-    silent(call, "RCX", "RDX")
+    call.cleared("RCX", "RDX")
     td = call.open_tdr("RDX", "sh")
     call.state(td)
     place = sept_operand(call, td, 0, 2, REMOVABLE)
@@ -84,8 +85,10 @@ def page_remove(call: Call) -> None:
 
 
 def sept_remove(call: Call) -> None:
-    silent(call, "RCX", "RDX")
+    call.cleared("RCX", "RDX")
     version = call.regs["rax"] >> 16 & 0xFF
+    if version:
+        call.outputs |= dict.fromkeys(("R9", "R10", "R11"), NULL_PA)  # no L2 Secure EPT page is removed
     call.require(version <= 1, f"this leaf has no version {version}")
     td = call.open_tdr("RDX", "sh")
     call.state(td)
@@ -105,7 +108,7 @@ def sept_remove(call: Call) -> None:
 
 
 def sept_rd(call: Call) -> None:
-    silent(call, "RCX", "RDX")
+    call.cleared("RCX", "RDX")
     td = call.open_tdr("RDX", "sh", mask=L2_ATTRIBUTES)
     call.state(td)
     l2 = call.regs["rdx"] & L2_ATTRIBUTES

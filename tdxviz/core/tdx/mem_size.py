@@ -8,7 +8,8 @@ from tdxviz.core.arch import sept
 from tdxviz.core.hw import path
 from tdxviz.core.tdx import tracking
 from tdxviz.core.tdx.call import PAGE_SIZES, Call, SeptPlace
-from tdxviz.core.tdx.mem import ROOT_LEVEL, sept_operand, silent
+from tdxviz.core.tdx.locks import Lock
+from tdxviz.core.tdx.mem import ROOT_LEVEL, sept_operand
 from tdxviz.core.tdx.module import PamtEntry
 from tdxviz.core.tdx.structs import Td
 from tdxviz.core.units import PAGE, Hpa
@@ -21,7 +22,7 @@ BIT_63 = 1 << 63
 
 
 def page_relocate(call: Call) -> None:
-    silent(call, "RCX", "RDX")
+    call.cleared("RCX", "RDX")
     td = call.open_tdr("RDX", "sh")
     call.state(td)
     place = sept_operand(call, td, 0, 0, MOVABLE)
@@ -41,7 +42,7 @@ def page_relocate(call: Call) -> None:
 
 def page_promote(call: Call) -> None:
     version = call.regs["rax"] >> 16 & 0xFF
-    silent(call, "RCX", "RDX")
+    call.cleared("RCX", "RDX")
     if version:
         call.outputs |= dict.fromkeys(("R9", "R10", "R11"), NULL_PA)
     call.require(version <= 1, f"this leaf has no version {version}")
@@ -66,19 +67,24 @@ def page_promote(call: Call) -> None:
 
 
 def _mergeable(call: Call, td: Td, place: SeptPlace, table: Hpa) -> tuple[Hpa, str]:
-    """The check on the 512 children; the first page's address and the state they all have."""
-    first, step = call.child(td, place, table, 0), PAGE_SIZES[place.level - 1]
+    """The two checks on the 512 children, child by child: its lock, then what it holds. Returns the
+    first page's address and the state they all have."""
+    first, step, turn = call.child(td, place, table, 0), PAGE_SIZES[place.level - 1], call.passed
     base, state = sept.frame(first.value), first.state
-    why = ""
-    if base % PAGE_SIZES[place.level] or state not in ("MAPPED", "PENDING"):
-        why = f"the first child is {state} at {base:#x}"
-    for number in range(1, ENTRIES):
+    told, others = dict(call.outputs), call.m.locks_of_others(call.lp)
+    call.report_entry(place)
+    for number in range(ENTRIES):
         child = call.child(td, place, table, number)
-        if not why and child.value != first.value + number * step:
-            why = f"child {number} is {child.state} at {sept.frame(child.value):#x}"
-    if why:
-        call.report_entry(place)
-    call.require(not why, f"the 512 children make no whole page: {why}")
+        call.passed, lock = turn, Lock("SEPT_ENTRY", child.address, exclusive=True)
+        call.locks.append(lock)
+        free = not any(lock.excludes(other) for other in others)
+        call.require(free, f"the entry of child {number} is locked")
+        good = child.value == first.value + number * step
+        if number == 0:
+            good = base % PAGE_SIZES[place.level] == 0 and state in ("MAPPED", "PENDING")
+        why = f"child {number} is {child.state} at {sept.frame(child.value):#x}"
+        call.require(good, f"the 512 children make no whole page: {why}")
+    call.outputs = told
     return base, state
 
 
@@ -91,7 +97,7 @@ def _no_interrupt(call: Call) -> None:
 
 
 def page_demote(call: Call) -> None:
-    silent(call, "RCX", "RDX")
+    call.cleared("RCX", "RDX")
     rdx = call.regs["rdx"]
     call.require(not rdx & (PAGE - 2) and not rdx >> 52, f"RDX = {rdx:#x} has reserved bits set")
     td = call.open_tdr("RDX", "sh", mask=L2_SEPT_ADD_MODE)
@@ -100,7 +106,7 @@ def page_demote(call: Call) -> None:
     page = call.mapped_page(td, place)
     tracking.require_tracked(call, td, place, page)
     table = call.free_page("R8")
-    _l2_pages(call, td)
+    unused = _l2_pages(call, td)
     _no_interrupt(call)
     call.lock(page, "ex", PAGE_SIZES[place.level])
     # ---- all checks passed: nothing below can fail ----
@@ -113,26 +119,30 @@ def page_demote(call: Call) -> None:
     call.set_entry(td, place, "NL_MAPPED", table)
     td.add_children(1)
     call.give_page(table, "PT_EPT", td.tdr_page)
+    call.outputs |= unused
 
 
-def _l2_pages(call: Call, td: Td) -> None:
-    """The checks on R9 to R11, for every L2 VM that the TD was made for."""
+def _l2_pages(call: Call, td: Td) -> dict[str, int]:
+    """The checks on R9 to R11, for every L2 VM that the TD was made for; what these return on success."""
     count = td.tdcs["NUM_L2_VMS"]
     sparse, first = call.regs["rdx"] & L2_SEPT_ADD_MODE, call.passed
     given = {f"R{8 + vm}": call.regs[f"r{8 + vm}"] for vm in range(1, count + 1)}
     used = [name for name, page in given.items() if page != NULL_PA and not sparse]
+    unused: dict[str, int] = {}
     for name, page in given.items():
         call.passed, call.operand = first, name
         call.require(True, "the entry has an alias in that L2 VM")  # none has
         if name in used:
             call.typed_page_at(name, page & ~BIT_63, "ex", "PT_NDA")
         elif page != NULL_PA:
-            call.outputs[name] = page | BIT_63
+            unused[name] = page | BIT_63
     call.operand = ""
     for name in used:
         call.passed = first + 5
         _no_interrupt(call)
         vm = int(name[1:]) - 8
         call.detail = vm << 16 | ROOT_LEVEL
+        call.outputs |= {"RCX": sept.SUPPRESS_VE, "RDX": ROOT_LEVEL | vm << 16}
         call.require(False, f"L2 VM {vm} has no Secure EPT page at level {ROOT_LEVEL}")
     call.passed = first + 7
+    return unused

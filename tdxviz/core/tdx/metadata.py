@@ -12,7 +12,7 @@ from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx import td_params
 from tdxviz.core.tdx.module import Module
 from tdxviz.core.tdx.structs import Fields, Td, Vcpu
-from tdxviz.core.units import KEYID_SHIFT, PAGE, is_private, split_keyid
+from tdxviz.core.units import KEYID_SHIFT, PAGE, is_private, split_keyid, with_keyid
 
 MOST_CMRS = 32
 XBUFF_PAGE = 3
@@ -96,6 +96,23 @@ def _eptp(store: Store, index: int) -> int:
     return store.td.sept_root | store.td.tdcs["EPTP"]
 
 
+def _with_hkid(store: Store, page: int) -> int:
+    """How the module keeps the pages of its structures: with the TD's HKID. 0 where there is none."""
+    assert store.td is not None
+    return with_keyid(page, store.td.hkid) if page else 0
+
+
+def _tdcx(store: Store, index: int) -> int:
+    assert store.td is not None
+    return _with_hkid(store, store.td.tdr[f"TDCX_PA{index}"])
+
+
+def _tdvps(store: Store, index: int) -> int:
+    assert store.vcpu is not None
+    page = store.vcpu.vps[f"TDVPS_PA{index}"] if index else store.vcpu.tdvpr
+    return _with_hkid(store, page)
+
+
 def _vpid(store: Store, index: int) -> int:
     assert store.td is not None
     return store.td.hkid << 2
@@ -110,6 +127,8 @@ COMPUTED: dict[str, Callable[[Store, int], int]] = {
     "details": _details,
     "xbuff": _xbuff,
     "eptp": _eptp,
+    "tdcx": _tdcx,
+    "tdvps": _tdvps,
     "vpid": _vpid,
     "lpid": lambda store, index: store.vcpu.lp if store.vcpu else -1,
     "packages": lambda store, index: len({lp.package for lp in store.p.lps}),

@@ -79,6 +79,7 @@ def addcx(call: Call) -> None:
 
 def init(call: Call) -> None:
     config = call.m.config
+    call.cleared("RCX")
     call.require(not config.boot_nt4, "IA32_MISC_ENABLE.BOOT_NT4 limits CPUID")
     td = call.open_tdr("RCX", "ex")
     call.state(td, lock=False)
@@ -98,7 +99,6 @@ def init(call: Call) -> None:
     tdcs["TD_CTLS"] = params.fields["ATTRIBUTES"] >> 28 & 1  # PENDING_VE_DISABLE
     tdcs["OP_STATE"] = st.OP_STATES["INITIALIZED"]
     call.m.mrtd[td.tdr_page] = hashlib.sha384()
-    call.outputs["RCX"] = 0
     call.note(e.OpStateChanged(lp=call.lp, td=td.actor, before="UNINITIALIZED", after="INITIALIZED"))
 
 

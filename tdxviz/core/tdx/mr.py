@@ -6,13 +6,13 @@ from tdxviz.core.arch import state_table as st
 from tdxviz.core.hw import path
 from tdxviz.core.tdx import measurement
 from tdxviz.core.tdx.call import Call
-from tdxviz.core.tdx.mem import SHARED_BIT, silent
+from tdxviz.core.tdx.mem import SHARED_BIT
 
 CHUNK = 256
 
 
 def extend(call: Call) -> None:
-    silent(call, "RCX", "RDX")
+    call.cleared("RCX", "RDX")
     td = call.open_tdr("RDX", "ex")
     call.state(td, lock=False)
     gpa = call.regs["rcx"]

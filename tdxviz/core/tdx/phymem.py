@@ -9,7 +9,6 @@ from tdxviz.core.hw import path
 from tdxviz.core.hw.cache import SUB_BLOCKS
 from tdxviz.core.tdx.call import Call
 from tdxviz.core.tdx.locks import Lock
-from tdxviz.core.tdx.mem import silent
 from tdxviz.core.tdx.module import SPANS, CacheWriteBack, PamtEntry
 from tdxviz.core.tdx.structs import Td
 from tdxviz.core.units import LINE, PAGE, Hpa, split_keyid
@@ -32,7 +31,7 @@ def _tell(call: Call, entry: PamtEntry) -> None:
 
 
 def page_rdmd(call: Call) -> None:
-    silent(call, *OUTPUTS)
+    call.cleared(*OUTPUTS)
     _, entry = _page(call, "sh")
     # ---- all checks passed: nothing below can fail ----
     _tell(call, entry)
@@ -41,7 +40,7 @@ def page_rdmd(call: Call) -> None:
 
 
 def page_reclaim(call: Call) -> None:
-    silent(call, *OUTPUTS)
+    call.cleared(*OUTPUTS)
     page, entry = _page(call, "ex")
     used = entry.kind not in ("PT_NDA", "PT_RSVD")
     call.require(used, f"{page:#x} is {entry.kind}: nobody owns it")

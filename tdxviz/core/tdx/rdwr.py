@@ -93,7 +93,7 @@ def _versioned(call: Call) -> tuple[int, int]:
 
 def _read(call: Call, store: Store, context: int, field_id: int, version: int) -> None:
     who = store.host_access
-    first = version == 1 and field_id == md.NULL_ID
+    first = version == 1 and md.is_null(field_id)
     if first:
         call.outputs["RDX"] = md.following(context, md.NULL_ID, who)
     call.require(not first, "RDX now holds the first field id of the context")
@@ -154,9 +154,10 @@ def sys_rd(call: Call) -> None:
 def read_system(call: Call, who: str) -> None:
     """The checks that both sides share."""
     field_id = call.regs["rdx"]
-    if field_id == md.NULL_ID:
+    first = md.is_null(field_id)
+    if first:
         call.outputs["RDX"] = md.following(md.SYS, md.NULL_ID, who)
-    call.require(field_id != md.NULL_ID, "RDX now holds the first field id of the context")
+    call.require(not first, "RDX now holds the first field id of the context")
     row, index = find(call, md.SYS, field_id)
     mask = readable(call, row, who)
     # ---- all checks passed: nothing below can fail ----
@@ -177,7 +178,7 @@ def sys_rdall(call: Call) -> None:
 def first_of_list(call: Call) -> tuple[md.Field, int] | None:
     """The next check: R8 is -1 or the id of a whole field, which is where the list starts."""
     field_id = call.regs["r8"]
-    if field_id == md.NULL_ID:
+    if md.is_null(field_id):
         call.require(True, "from the first field on")
         return None
     found = md.find(md.SYS, field_id) if md.well_formed(field_id) else None

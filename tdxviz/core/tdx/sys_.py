@@ -16,6 +16,7 @@ from tdxviz.core.units import GIB, MAXPA, MIB, PAGE, is_private, split_keyid
 TDMR_INFO_SIZE = 512
 SYSINFO_SIZE, MOST_CMRS = 1024, 32
 VENDOR_ID, VERSION = 0x8086, (1, 5)
+SYS_RD_AVAILABLE = 1
 HANDOFF_VERSION = 0
 CHUNK = 4 * MIB
 """TDMR.INIT initialises the PAMT of this much memory a call."""
@@ -32,6 +33,7 @@ def _global_lock(call: Call, *, exclusive: bool = True) -> None:
 
 def init(call: Call) -> None:
     m, config = call.m, call.m.config
+    call.cleared("RCX", "RDX", "R8", "R9", "R10")
     _global_lock(call)
     call.require(call.regs["rcx"] == 0, "RCX has reserved bits set")
     call.require(m.sys_state == "SYSINIT_PENDING", f"the module is {m.sys_state}")
@@ -55,6 +57,7 @@ def init(call: Call) -> None:
 
 def lp_init(call: Call) -> None:
     m, config = call.m, call.m.config
+    call.cleared("RCX", "RDX", "R8")
     _global_lock(call, exclusive=False)
     call.require(m.sys_state == "SYSINIT_DONE", f"the module is {m.sys_state}")
     call.require(call.lp not in m.lps_initialised, f"logical processor {call.lp} is initialised")
@@ -131,7 +134,7 @@ def info(call: Call) -> None:
 def _sysinfo() -> bytes:
     """Offsets of TDSYSINFO_STRUCT; what the model does not know (build date, number) is zero."""
     raw = bytearray(SYSINFO_SIZE)
-    struct.pack_into("<IIIHHH", raw, 0, 0, VENDOR_ID, 0, 0, *VERSION[::-1])
+    struct.pack_into("<IIIHHHB", raw, 0, 0, VENDOR_ID, 0, 0, *VERSION[::-1], SYS_RD_AVAILABLE)
     struct.pack_into("<HHH", raw, 32, 64, 16, 16)  # TDMRs, reserved areas, bytes of a PAMT entry
     struct.pack_into("<HHH", raw, 48, lay.MIN_TDCX * PAGE, 0, lay.MIN_TDVPS * PAGE)
     struct.pack_into(
@@ -158,6 +161,7 @@ def lp_shutdown(call: Call) -> None:
 
 def tdmr_init(call: Call) -> None:
     m, base = call.m, call.regs["rcx"]
+    call.cleared("RDX")
     call.require(base % GIB == 0 and base >> MAXPA == 0, f"RCX = {base:#x} is no 1 GiB aligned address")
     number = next((n for n, tdmr in enumerate(m.tdmrs) if tdmr.base == base), None)
     call.require(number is not None, f"no TDMR starts at {base:#x}")

@@ -15,6 +15,17 @@ XFAM_FIXED0, XFAM_FIXED1 = 0x6DBE7, 0x3
 AVX, AVX512, CET, AMX = 1 << 2, 7 << 5, 3 << 11, 3 << 17
 GPAW, FLEXIBLE_PENDING_VE, NO_RBP_MOD = 1, 2, 4
 EPTP_WB_4_LEVELS = 0x1E
+ANY_SUBLEAF = 0xFFFF_FFFF
+CPUID_CONFIG = {
+    slot: leaf | subleaf << 32
+    for slot, (leaf, subleaf) in (
+        (0, (0x1, ANY_SUBLEAF)), (1, (0x4, 0)), (2, (0x4, 1)), (3, (0x4, 2)), (4, (0x4, 3)), (5, (0x7, 0)),
+        (6, (0x7, 1)), (7, (0xA, ANY_SUBLEAF)), (8, (0x1C, ANY_SUBLEAF)), (9, (0x8000_0008, ANY_SUBLEAF)),
+        (10, (0x7, 2)), *((12 + n, (0x1F, n)) for n in range(6)), (11, (0x23, 0)),
+    )
+}  # fmt: skip
+"""Entry of TD_PARAMS.CPUID_CONFIG -> leaf and subleaf as RCX reports them, in the order in which they are
+looked at. Source: module source cpuid_configurations.c of the 1.5 branch. Other entries name no leaf."""
 IDENTITIES = {"MRCONFIGID": 80, "MROWNER": 128, "MROWNERCONFIG": 176}
 
 
@@ -63,7 +74,11 @@ def judge(call: Call, td: Td, raw: bytes) -> Params:
     call.require(4 <= tsc <= 400, f"TSC_FREQUENCY = {tsc}; 4 to 400, in units of 25 MHz")
     call.require(call.m.config.tsc_adjust == 0, "IA32_TSC_ADJUST differs from SYS.INIT")
     call.require(not any(raw[42:80]) and not any(raw[232:256]), "a reserved area is not zero")
+    wrong = next((slot for slot in CPUID_CONFIG if any(raw[256 + 16 * slot : 272 + 16 * slot])), None)
+    if wrong is not None:
+        call.outputs["RCX"] = CPUID_CONFIG[wrong]
     call.require(not any(raw[256:1008]), "CPUID_CONFIG sets a bit that is not configurable")
+    call.cleared("RCX")
     call.require(not any(raw[1008:1024]), "the last reserved area is not zero")
     arch_caps = not number(224, 8) or bool(raw[19] & 1)
     call.require(arch_caps, "IA32_ARCH_CAPABILITIES_CONFIG is set but not announced")

@@ -43,6 +43,8 @@ class Case:
     version: int = 0
     detail: int = 0
     """Low half of the status where the row names no operand."""
+    outputs: dict[str, int] = field(default_factory=dict)
+    """Output registers that tell more."""
     exits: tuple[int, int] | None = None
     """Guest leaves whose row says *no return*: R8 and RDX that the host finds at the TD exit."""
 
@@ -144,6 +146,12 @@ def sept_entry(gpa: int, state: str) -> kit.Prepare:
     return prepare
 
 
+ALWAYS: dict[str, tuple[str, ...]] = {
+    "TDH.SYS.INIT": ("RCX", "RDX", "R8", "R9", "R10"), "TDH.SYS.LP.INIT": ("RCX", "RDX", "R8"),
+    "TDH.SYS.TDMR.INIT": ("RDX",), "TDH.MNG.INIT": ("RCX",),
+    "TDG.VP.RD": ("RDX", "R8"), "TDG.VM.RD": ("R8",), "TDG.SYS.RD": ("RDX", "R8"),
+}  # fmt: skip
+"""Leaf -> registers that every exit of it writes."""
 NO_ENTROPY = (kit.config(entropy=False),)
 BLOCKED_KEYS = (kit.config(pconfig_free=False),)
 LARGE_LEAF = kit.first("TDH.MEM.PAGE.AUG", rcx=TD_2M | 1, rdx=layout.TDR, r8=kit.FREE_PAGE)

@@ -50,8 +50,8 @@ CASES: dict[Key, Case] = {
     ("TDG.VP.VEINFO.GET", 0): Case(),
     ("TDG.VP.CPUIDVE.SET", 0): Case({"rcx": 4}),
     **{
-        (leaf, n): case
-        for leaf in ("TDG.VP.RD", "TDG.VP.WR")
+        (leaf, n + (n > 0) * later): case
+        for leaf, later in (("TDG.VP.RD", 1), ("TDG.VP.WR", 0))
         for n, case in enumerate(
             (
                 Case({"rcx": 1, "rdx": L2_CTLS}),
@@ -60,16 +60,20 @@ CASES: dict[Key, Case] = {
             )
         )
     },
+    ("TDG.VP.RD", 1): Case({"rcx": 0, "rdx": ALL}, outputs={"RDX": L2_CTLS - 1}),
     ("TDG.VP.WR", 3): Case({"rcx": 0, "rdx": L2_CTLS, "r8": 4, "r9": ALL}),
     ("TDG.VM.RD", 1): Case({"rcx": 1}),
     ("TDG.VM.RD", 0): Case({"rcx": 0}, version=2),
-    ("TDG.VM.RD", 2): Case({"rcx": 0, "rdx": ALL}),
-    ("TDG.VM.RD", 3): Case({"rcx": 0, "rdx": md.named("HKID").id}),
+    ("TDG.VM.RD", 2): Case(
+        {"rcx": 0, "rdx": ALL ^ 2 << 52}, version=1, outputs={"RDX": md.named("TD_UUID").id}
+    ),
+    ("TDG.VM.RD", 3): Case({"rcx": 0, "rdx": ALL}),
+    ("TDG.VM.RD", 4): Case({"rcx": 0, "rdx": md.named("HKID").id}),
     ("TDG.VM.WR", 0): Case({"rcx": 1}),
     ("TDG.VM.WR", 1): Case({"rcx": 0, "rdx": UNKNOWN}),
     ("TDG.VM.WR", 2): Case({"rcx": 0, "rdx": md.named("MRTD").id, "r9": ALL}),
     ("TDG.VM.WR", 3): Case({"rcx": 0, "rdx": md.named("TD_CTLS").id, "r8": 0, "r9": ALL}),
-    ("TDG.SYS.RD", 0): Case({"rdx": ALL}),
+    ("TDG.SYS.RD", 0): Case({"rdx": ALL ^ 7 << 52}, outputs={"RDX": md.named("VENDOR_ID").id}),
     ("TDG.SYS.RD", 1): Case({"rdx": UNKNOWN}),
     ("TDG.SYS.RD", 2): Case({"rdx": md.named("NUM_CMRS").id}),
     ("TDG.SYS.RDALL", 0): Case({"rdx": PAGE_GPA + 8, "r8": ALL}),

@@ -126,6 +126,7 @@ def __getattr__(name: str) -> object:
 
 
 KOT = held("TDH.MNG.CREATE", 6, rcx=kit.FREE_PAGE, rdx=0x30)
+GUEST_TABLE = layout.GUEST_BASE & -(1 << 21) | 1
 ANY_PAGE = layout.symbol("picture")
 
 
@@ -155,7 +156,11 @@ OWN: dict[Key, Case] = {
     ("TDH.MEM.PAGE.REMOVE", 15): Case(prepare=(page(layout.PRIVATE),)),
     ("TDH.MEM.PAGE.RELOCATE", 16): Case(prepare=(page(layout.PRIVATE),)),
     ("TDH.MEM.PAGE.PROMOTE", 16): Case(prepare=(page(TABLE),)),
-    ("TDH.MEM.PAGE.PROMOTE", 21): Case(prepare=(page(kit.FREE_PAGE + 0x5000),)),
+    ("TDH.MEM.PAGE.PROMOTE", 22): Case(prepare=(page(kit.FREE_PAGE + 0x5000),)),
+    ("TDH.MEM.PAGE.PROMOTE", 19): Case(
+        {"rcx": GUEST_TABLE, "lp": 0}, (held("TDH.MEM.SEPT.RD", 15, rcx=GUEST_TABLE & ~1, rdx=TDR),),
+        stage="TDH.MR.FINALIZE", outputs={"RCX": 7, "RDX": 132 << 8 | 1},
+    ),
     ("TDH.MEM.PAGE.DEMOTE", 30): Case(prepare=(page(kit.FREE_PAGE + 0x5000),)),
     ("TDH.MEM.SEPT.REMOVE", 16): Case(prepare=(page(TABLE),)),
     ("TDH.MEM.TRACK", 9): Case(

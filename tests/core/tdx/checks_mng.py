@@ -40,7 +40,7 @@ UNREACHABLE: dict[Key, str] = {
 
 CASES: dict[Key, Case] = {
     ("TDH.MNG.RD", 0): Case(version=2),
-    ("TDH.MNG.RD", 10): Case({"rdx": ALL}, version=1),
+    ("TDH.MNG.RD", 10): Case({"rdx": ALL}, version=1, outputs={"RDX": 0x8010000000000001}),
     ("TDH.MNG.RD", 11): Case({"rdx": UNKNOWN}),
     ("TDH.MNG.RD", 12): Case({"rdx": DEBUG_ONLY}),
     ("TDH.MNG.WR", 9): Case({"rdx": HOST_WRITES | 1 << 34}),
@@ -75,7 +75,7 @@ CASES: dict[Key, Case] = {
     ("TDH.MNG.INIT", 18): Case(prepare=(params(40, 3, 0),)),
     ("TDH.MNG.INIT", 19): Case(prepare=(kit.config(tsc_adjust=1),)),
     ("TDH.MNG.INIT", 20): Case(prepare=(params(42, 1),)),
-    ("TDH.MNG.INIT", 21): Case(prepare=(params(256, 1),)),
+    ("TDH.MNG.INIT", 21): Case(prepare=(params(256 + 16, 1),), outputs={"RCX": 0x4}),
     ("TDH.MNG.INIT", 22): Case(prepare=(params(1008, 1),)),
     ("TDH.MNG.INIT", 23): Case(prepare=(params(224, 1),)),
     ("TDH.MNG.INIT", 24): Case(prepare=(params(19, 2),)),

@@ -14,6 +14,9 @@ VALID: dict[str, tuple[str, dict[str, int], tuple[kit.Prepare, ...]]] = {
     "TDH.VP.WR": ("TDH.MR.FINALIZE", {"rcx": layout.TDVPR, "rdx": VECTOR, "r8": 0xE0, "r9": ALL}, ()),
 }
 
+FREED = (kit.first("TDH.VP.FLUSH", rcx=layout.TDVPR),)
+TIED = "the vCPU is associated with the processor before these checks, and stays so"
+
 CASES: dict[Key, Case] = {
     **{
         (leaf, number): case
@@ -25,7 +28,7 @@ CASES: dict[Key, Case] = {
         )
     },
     ("TDH.VP.RD", 0): Case(version=2),
-    ("TDH.VP.RD", 14): Case({"rdx": ALL}, version=1),
+    ("TDH.VP.RD", 14): Case({"rdx": ALL ^ 7 << 52}, version=1, outputs={"RDX": VECTOR}),
     ("TDH.VP.RD", 15): Case({"rdx": UNKNOWN}),
     ("TDH.VP.RD", 16): Case({"rdx": RIP}),
     ("TDH.VP.WR", 13): Case({"rdx": VECTOR | 1 << 34}),
@@ -47,10 +50,10 @@ CASES: dict[Key, Case] = {
     ("TDH.VP.ENTER", 12): Case(prepare=(kit.vps_field("NUM_TDVPS", 5),)),
     ("TDH.VP.ENTER", 13): Case({"lp": 1}, stage="running"),
     ("TDH.VP.ENTER", 14): Case({"lp": 1}),
-    ("TDH.VP.ENTER", 15): Case({"rcx": layout.TDVPR | 1 << 52}),
-    ("TDH.VP.ENTER", 16): Case({"rcx": layout.TDVPR | 1 << 53}),
-    ("TDH.VP.ENTER", 17): Case(prepare=(kit.config(tsc_adjust=1),)),
-    ("TDH.VP.ENTER", 19): Case(prepare=(kit.config(monitor_ok=False),)),
+    ("TDH.VP.ENTER", 15): Case({"rcx": layout.TDVPR | 1 << 52}, FREED, changes=TIED),
+    ("TDH.VP.ENTER", 16): Case({"rcx": layout.TDVPR | 1 << 53}, FREED, changes=TIED),
+    ("TDH.VP.ENTER", 17): Case(prepare=(*FREED, kit.config(tsc_adjust=1)), changes=TIED),
+    ("TDH.VP.ENTER", 19): Case(prepare=(*FREED, kit.config(monitor_ok=False)), changes=TIED),
 }  # fmt: skip
 
 UNREACHABLE: dict[Key, str] = {

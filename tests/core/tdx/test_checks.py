@@ -46,6 +46,8 @@ def test_the_check_is_reached_alone_and_changes_nothing(leaf, number):
     assert returned.reason
     assert returned.status == wanted_status(case, check), returned.reason
     assert returned.outputs["RAX"] == returned.status == machine.platform.lps[returned.lp].gprs[0]
+    assert {name: returned.outputs.get(name) for name in case.outputs} == case.outputs
+    assert set(cases.ALWAYS.get(leaf, ())) <= set(returned.outputs)
     if case.changes:
         assert kit.essence(machine) != before
     else:
@@ -119,6 +121,8 @@ def test_a_tdcall_is_refused_by_exactly_its_check(leaf, number):
     cpu = machine.platform.lps[0].cpu
     assert returned.status == wanted_status(case, check) == cpu.gprs[0], returned.reason
     assert cpu.rip == rip + 4
+    assert {name: returned.outputs.get(name) for name in case.outputs} == case.outputs
+    assert set(cases.ALWAYS.get(leaf, ())) <= set(returned.outputs)
     expected = with_registers(before, {**case.regs, **returned.outputs})
     assert kit.essence(machine) == kit.essence(expected)
 

@@ -83,3 +83,23 @@ def test_flushing_a_running_vcpu_is_refused(twins):
     machine = twins.copy()
     kit.seamcall(machine, "TDH.VP.ENTER", rcx=FIRST)
     assert call(machine, "TDH.VP.FLUSH", rcx=FIRST, lp=1) == "TDX_OPERAND_BUSY"
+
+
+def test_the_association_outlives_a_refusal_that_comes_after_it(twins):
+    machine = twins.copy()
+    assert call(machine, "TDH.VP.FLUSH", rcx=FIRST) == "TDX_SUCCESS"
+    assert call(machine, "TDH.VP.ENTER", lp=2, rcx=FIRST | 1 << 52) == "TDX_OPERAND_INVALID"
+    assert Vcpu(kit.td(machine), FIRST).lp == 2
+    assert kit.td(machine).tdcs["NUM_ASSOC_VCPUS"] == 2
+    assert call(machine, "TDH.VP.ENTER", rcx=FIRST) == "TDX_VCPU_ASSOCIATED"
+
+
+def test_a_flush_of_any_vcpu_makes_the_processor_forget_who_ran_last(twins):
+    machine = twins.copy()
+    assert call(machine, "TDH.VP.FLUSH", lp=1, rcx=SECOND) == "TDX_SUCCESS"
+    assert call(machine, "TDH.VP.ENTER", rcx=SECOND) == "entered"
+    back(machine, 0)
+    assert machine.platform.lps[0].last_tdvpr == SECOND
+    assert call(machine, "TDH.VP.FLUSH", rcx=FIRST) == "TDX_SUCCESS"
+    events = kit.seamcall(machine, "TDH.VP.ENTER", rcx=SECOND)
+    assert [type(n) for n in events if isinstance(n, e.IbpbIssued)] == [e.IbpbIssued]

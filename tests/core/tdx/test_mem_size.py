@@ -2,6 +2,7 @@
 
 import pytest
 
+from tdxviz.core.arch import status as s
 from tdxviz.core.drive import drive
 from tdxviz.core.host import boot, layout, memory
 from tdxviz.core.machine import Machine
@@ -83,3 +84,17 @@ def test_a_hole_or_another_state_among_the_children_forbids_merging(gigabyte):
     asked(machine, "TDH.MEM.PAGE.AUG", rcx=GPA + 4 * MIB | 1, r8=3 * GIB)
     answer = kit.answer(kit.seamcall(machine, "TDH.MEM.PAGE.PROMOTE", rcx=GPA | 2, rdx=TDR))
     assert f"child 2 is PENDING at {3 * GIB:#x}" in answer.reason
+
+
+def test_a_demotion_that_fails_leaves_the_l2_registers_alone():
+    machine = kit.before("TDH.MEM.PAGE.DEMOTE")
+    kit.tdcs_field("NUM_L2_VMS", 2)(machine)
+    call = kit.registers(kit.valid("TDH.MEM.PAGE.DEMOTE")) | {"rdx": layout.TDR | 1, "r9": 0x1000, "r10": 8}
+    twin = machine.copy()
+    kit.config(entropy=True)(twin)
+    twin.platform.lps[1].pending_interrupt = 0x20
+    refused = kit.answer(kit.seamcall(twin, "TDH.MEM.PAGE.DEMOTE", **call))
+    assert s.name_of(refused.status) == "TDX_INTERRUPTED_RESTARTABLE"
+    assert not {"R9", "R10", "R11"} & set(refused.outputs)
+    done = kit.answer(kit.seamcall(machine, "TDH.MEM.PAGE.DEMOTE", **call))
+    assert (done.status, done.outputs["R9"], done.outputs["R10"]) == (0, 1 << 63 | 0x1000, 1 << 63 | 8)

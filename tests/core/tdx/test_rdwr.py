@@ -137,3 +137,24 @@ def test_the_list_of_all_system_fields_is_what_reading_them_one_by_one_gives(pro
         for n in range(row.count):
             one = kit.answer(kit.seamcall(machine, "TDH.SYS.RD", rdx=row.element_id(n)))
             assert told[(row.class_code, row.code + n)] == one.outputs["R8"], row.name
+
+
+def test_pages_of_structures_are_told_with_the_hkid_and_the_root_without(production):
+    machine, hkid = production.copy(), layout.HKIDS[0] << 46
+    tdcx = md.named("TDCX_PA")
+    pages = [read(machine, md.TD, tdcx.element_id(n)).outputs["R8"] for n in range(9)]
+    assert pages[:6] == [kit.td(machine).tdr[f"TDCX_PA{n}"] | hkid for n in range(6)]
+    assert pages[6:] == [0, 0, 0]
+    assert read(machine, md.TD, 0x1110000300000004).outputs["R8"] == kit.td(machine).sept_root | 0x1E
+    vcpu = read(machine, md.VP, md.named("TDVPS_PAGE_PA").id)
+    assert vcpu.outputs["R8"] == layout.TDVPR | hkid
+
+
+@pytest.mark.parametrize("bits", [0, 1, 5, 7])
+def test_the_context_bits_of_the_null_id_do_not_count(bits, production):
+    null = ALL ^ bits << 52
+    for context in (md.TD, md.VP):
+        returned = read(production.copy(), context, null, version=1)
+        assert s.name_of(returned.status) == "TDX_METADATA_FIRST_FIELD_ID_IN_CONTEXT"
+    listed = kit.answer(kit.seamcall(production.copy(), "TDH.SYS.RDALL", rdx=0x0030_0000, r8=null))
+    assert listed.status == 0
