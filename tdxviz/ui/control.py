@@ -62,7 +62,7 @@ class Control:
                 "reset_layout": lambda: w.workspace.arrange(w.workspace.layout_name or "stage"),
                 "toggle_lesson": lambda: w.workspace.show_lesson(not w.workspace.lesson_shown),
                 "theme": self.theme, "bigger": lambda: self.scale(1.15), "smaller": lambda: self.scale(1 / 1.15),
-                "normal": lambda: self.scale(0), "world": self.bridge.switch_world, "unit": t.set_unit,
+                "normal": lambda: self.scale(0), "world": self.bridge.switch_world, "unit": t.set_unit, "step": w.bar.set_unit,
                 "compare": self.compare, "record": self.record, "find": self.find, "goto": self.go_to,
                 "play": self.runner.toggle, "help": self.help, "describe": self.describe,
                 "next_panel": lambda: self.focus_panel(1), "previous_panel": lambda: self.focus_panel(-1),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QDialog,
@@ -16,6 +16,18 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
+MARGIN = 0.94
+"""Most of the screen that a dialog takes."""
+
+
+def size(dialog: QDialog, width: float, height: float) -> None:
+    """Open with this size, given at 100 %, and never larger than the screen."""
+    parent = dialog.parentWidget()
+    theme = getattr(parent.window(), "theme", None) if parent is not None else None
+    scale = theme.scale if theme is not None else 1.0
+    room = dialog.screen().availableGeometry().size() * MARGIN
+    dialog.resize(QSize(int(width * scale), int(height * scale)).boundedTo(room))
 
 
 class Found(NamedTuple):
@@ -42,7 +54,7 @@ class FindDialog(QDialog):
         box = QVBoxLayout(self)
         box.addWidget(self.line)
         box.addWidget(self.list)
-        self.resize(620, 420)
+        size(self, 620, 420)
         self.line.textChanged.connect(self._filter)
         self.list.itemActivated.connect(lambda _: self._choose())
         self.line.returnPressed.connect(self._choose)
@@ -95,7 +107,7 @@ class WordsDialog(QDialog):
         box = QVBoxLayout(self)
         box.addWidget(words)
         box.addWidget(buttons)
-        self.resize(640, 420)
+        size(self, 640, 420)
 
 
 class GoToDialog(QDialog):
@@ -115,7 +127,7 @@ class GoToDialog(QDialog):
         box.addWidget(self.line)
         box.addWidget(self.problem)
         self.line.returnPressed.connect(self._try)
-        self.resize(460, 120)
+        size(self, 460, 120)
 
     def _try(self) -> None:
         problem = self._go(self.line.text())

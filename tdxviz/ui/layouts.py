@@ -44,7 +44,7 @@ LAYOUTS: dict[str, Tree] = {
     "border": (
         "h", (70, 30),
         (
-            ("v", (9, 75, 16), ("verdict", ("h", (46, 54), ("vcpu", ("v", (52, 48), ("stage", ("tabs", (), ("exit", "predictor")))))), "timeline")),
+            ("v", (9, 75, 16), ("verdict", ("h", (46, 54), ("vcpu", ("v", (48, 52), (("tabs", (), ("exit", "predictor")), "stage")))), "timeline")),
             "lesson",
         ),
     ),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QByteArray, Qt, QTimer
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QColor, QKeySequence, QPalette, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
@@ -26,9 +26,15 @@ NOTICE_MS = 9000
 NEED_A_MACHINE = frozenset(
     {"play", "forward", "back", "next_action", "previous_action", "next_attack", "previous_attack",
      "first", "last", "previous_here", "next_here", "panel", "attack", "compare", "layout", "goto", "record",
-     "bookmark", "undo", "save", "describe", "next_panel", "previous_panel", "world"}
+     "bookmark", "undo", "save", "describe", "next_panel", "previous_panel", "world", "present", "step"}
 )  # fmt: skip
 """What has no meaning on the start page, where nothing was opened."""
+
+
+FIRST_OF_GROUP = frozenset(
+    {"Reset layout", "Light", "Presenter mode (F11)", "Step: micro-op", "Larger (Ctrl +)", "Save script …", "Keyboard map"}
+)  # fmt: skip
+"""Entries of the View menu that a line stands above."""
 
 
 class MainWindow(QMainWindow):
@@ -41,7 +47,7 @@ class MainWindow(QMainWindow):
         self.actions_: dict[str, Callable[..., Any]] = {}
         self.setWindowTitle("tdxviz")
         self.setAccessibleName("tdxviz")
-        self.resize(1280, 720)
+        self.resize(QSize(1280, 720).boundedTo(self.screen().availableGeometry().size()))
         self._dress_application()  # before there are widgets that would be polished twice
         self.bar = TopBar(self.theme, _Late(self.actions_))
         self.bar.set_usable(False)  # the start page comes first
@@ -112,13 +118,15 @@ class MainWindow(QMainWindow):
         entries += [
             ("Reset layout", "reset_layout"), ("Lesson dock", "toggle_lesson"),
             ("Light", "theme:light"), ("Dark", "theme:dark"), ("High contrast", "theme:contrast"),
+            ("Presenter mode (F11)", "present"), ("Record a demo (R)", "record"), ("Compare worlds (C)", "compare"),
+            ("Step: micro-op", "step:event"), ("Step: instruction", "step:instruction"), ("Step: action", "step:action"),
             ("Larger (Ctrl +)", "bigger"), ("Smaller (Ctrl −)", "smaller"), ("100 % (Ctrl 0)", "normal"),
             ("Save script …", "save"), ("Open …", "open"), ("Branches …", "branches"),
             ("Keyboard map", "keyboard"), ("Glossary", "glossary"), ("About", "about"),
         ]  # fmt: skip
         menu = self.bar.more.menu()
         for words, action in entries:
-            if words in ("Reset layout", "Light", "Larger (Ctrl +)", "Save script …", "Keyboard map"):
+            if words in FIRST_OF_GROUP:
                 menu.addSeparator()
             menu.addAction(words).triggered.connect(lambda _=False, a=action: self.do(a))
 

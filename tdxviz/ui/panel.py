@@ -13,6 +13,15 @@ from PySide6.QtWidgets import QWidget
 from tdxviz.ui.theme import Theme
 from tdxviz.ui.widgets.painting import painting
 
+LOW_WINDOW = 530
+"""Below this height at 100 % every line of the window counts."""
+
+
+def in_low_window(widget: QWidget, theme: Theme) -> bool:
+    """Whether ``widget`` is part of a window that is low for its scale."""
+    window = widget.window()
+    return window is not widget and window.height() < theme.px(LOW_WINDOW)
+
 
 class Hit(NamedTuple):
     """An area that can be pointed at: what it stands for (a ``Focus``) or what a click does."""

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -18,6 +20,8 @@ from PySide6.QtWidgets import (
 
 from tdxviz.ui.theme import Theme
 
+TWO_COLUMNS = 800
+"""From this width at 100 %."""
 LEVELS = {"novice": "novice", "intermediate": "intermediate", "advanced": "advanced"}
 
 
@@ -47,7 +51,9 @@ class StartPage(QScrollArea):
         u = self.theme.px
         self._first: QPushButton | None = None
         page, box = QWidget(), QVBoxLayout()
-        box.setContentsMargins(int(u(40)), int(u(28)), int(u(40)), int(u(28)))
+        self._columns = self._fitting_columns()
+        side, top = (40, 28) if self._columns > 1 else (16, 12)
+        box.setContentsMargins(int(u(side)), int(u(top)), int(u(side)), int(u(top)))
         box.setSpacing(int(u(12)))
         box.addWidget(self._label("Learn Intel TDX by attacking a confidential VM", "title"))
         box.addWidget(
@@ -59,7 +65,8 @@ class StartPage(QScrollArea):
         )
         if self._known.get("unfinished"):
             box.addWidget(self._continue())
-        columns = QHBoxLayout()
+        across = QBoxLayout.Direction.LeftToRight if self._columns > 1 else QBoxLayout.Direction.TopToBottom
+        columns = QBoxLayout(across)
         columns.setSpacing(int(u(18)))
         columns.addLayout(self._lessons(), 3)
         columns.addLayout(self._free(), 2)
@@ -71,6 +78,15 @@ class StartPage(QScrollArea):
         self.setWidget(page)
         if self._first is not None:
             self.setFocusProxy(self._first)  # the keyboard starts at what most people want
+
+    def _fitting_columns(self) -> int:
+        """Lessons beside free play, or above it in a narrow window."""
+        return 2 if self.width() >= self.theme.px(TWO_COLUMNS) else 1
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._columns != self._fitting_columns():
+            self.rebuild()
 
     def _label(self, text: str, role: str = "") -> QLabel:
         label = QLabel(text)

@@ -11,7 +11,8 @@ from PySide6.QtGui import QFont
 
 SANS = "DejaVu Sans"
 MONO = "DejaVu Sans Mono"
-DOWN = (Path(__file__).parent / "assets" / "down.svg").as_posix()
+ASSETS = Path(__file__).parent / "assets"
+DOWN, LEFT, RIGHT = ((ASSETS / f"{name}.svg").as_posix() for name in ("down", "left", "right"))
 
 OWNER_HUES: dict[str, tuple[str, str, str]] = {
     "free": ("#FFFFFF", "#16191D", ""),
@@ -155,7 +156,11 @@ QMenu::item:selected {{ background: {theme.accent}; color: {theme.on_accent}; }}
 QDockWidget {{ titlebar-close-icon: none; font-weight: bold; }}
 QDockWidget::title {{ background: {theme.bg}; padding: {u(3):.0f}px {u(8):.0f}px; text-align: left; }}
 QTabBar {{ qproperty-drawBase: 0; }}
-QTabBar::tab {{ background: {theme.bg}; padding: {u(4):.0f}px {u(10):.0f}px; border: 1px solid {theme.rule}; }}
+QTabBar::tab {{ background: {theme.bg}; font-size: {u(13):.0f}px; padding: {u(4):.0f}px {u(8):.0f}px; border: 1px solid {theme.rule}; }}
+QTabBar::scroller {{ width: {u(40):.0f}px; }}
+QTabBar QToolButton {{ padding: 0; border-radius: 0; }}
+QTabBar QToolButton::left-arrow {{ image: url("{LEFT}"); width: {u(12):.0f}px; height: {u(12):.0f}px; }}
+QTabBar QToolButton::right-arrow {{ image: url("{RIGHT}"); width: {u(12):.0f}px; height: {u(12):.0f}px; }}
 QTabBar::tab:selected {{ background: {theme.panel}; font-weight: bold; }}
 QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}
 QScrollBar:vertical {{ background: transparent; width: {u(10):.0f}px; margin: 0; }}

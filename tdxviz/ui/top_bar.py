@@ -27,13 +27,21 @@ WORLD_TIPS = {
 }
 LEAST_TITLE = 120
 """Pixels at 100 % that the title should have."""
+LEAST_LETTERS = 8
+"""With less room it is not shown at all."""
 UNITS = (("event", "micro-op"), ("instruction", "instruction"), ("action", "action"))
 
 
-KEY_WORDS = {"attack": "A", "compare": "C", "record": "R", "find": "Ctrl+K"}
-PLAYING = ("first", "back", "play", "forward", "last", "attack", "compare", "record")
+KEY_WORDS = {"attack": "A", "compare": "C", "present": "F11", "record": "R", "find": "Ctrl+K"}
+SIGNS = {"attack": "⚔", "compare": "⇄", "present": "▣", "record": "●", "find": "⌕"}
+PLAYING = ("first", "back", "play", "forward", "last", "attack", "compare", "present", "record")
 """Buttons that need a machine."""
 SHORT_WORLDS = {"legacy": "Legacy", "li": "Li", "ci": "Ci"}
+SPARE = (set[str](), {"first", "last", "record"}, {"compare", "unit"}, {"back", "forward"})
+"""What goes first where there is no room, in this order; keys, Find and the View menu have it still."""
+SIGNS_ONLY = 4
+LEVELS = SIGNS_ONLY + len(SPARE)
+"""With keys; words; without Present; with short worlds; signs alone; then fewer and fewer of them."""
 
 
 class Title(QLabel):
@@ -48,6 +56,8 @@ class Title(QLabel):
     def paintEvent(self, event: QPaintEvent) -> None:
         rect = self.rect().adjusted(8, 0, -4, 0)
         shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, rect.width())
+        if rect.width() < self.fontMetrics().averageCharWidth() * LEAST_LETTERS:
+            return
         with painting(self) as painter:
             painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, shown)
 
@@ -61,9 +71,11 @@ class TopBar(QToolBar):
         self.setMovable(False)
         self.setFloatable(False)
         self._actions = actions
-        self._spare: list[QAction] = []
+        self.buttons: dict[str, QToolButton] = {}
+        self._added: dict[str, QAction] = {}
         self.theme = theme
         self.unit = "event"
+        self._running = self._short_run = False
         self._build()
         self.set_theme(theme)
 
@@ -77,7 +89,7 @@ class TopBar(QToolBar):
             ("last", "▶|", "To the end (End)"),
         ):
             self._button(name, sign, tip)
-        self.unit_button = self._menu_button("step: micro-op", "What one step is")
+        self.unit_button = self._menu_button("unit", "step: micro-op", "What one step is")
         for unit, words in UNITS:
             self._entry(self.unit_button, words, lambda _=False, u=unit: self.set_unit(u))
         self.title = Title("")
@@ -88,11 +100,12 @@ class TopBar(QToolBar):
         for name, words, tip in (
             ("attack", "Attack", "Attack cards (A)"),
             ("compare", "Compare", "The same script in the legacy world (C)"),
+            ("present", "Present", "Presenter mode: larger, one panel on stage (F11)"),
             ("record", "Record", "Make a demo of this script (R)"),
             ("find", "Find", "Find anything (Ctrl+K)"),
         ):
             self._button(name, words, tip)
-        self.more = self._menu_button("View", "Layouts, theme, size, help")
+        self.more = self._menu_button("more", "View", "Layouts, theme, size, help")
 
     def _button(self, name: str, words: str, tip: str) -> QToolButton:
         button = QToolButton()
@@ -101,20 +114,18 @@ class TopBar(QToolBar):
         button.setAccessibleName(tip)
         button.clicked.connect(lambda: self._actions[name]())
         button.setObjectName(f"bar_{name}")
-        added = self.addWidget(button)
-        if name in ("first", "last", "record", "compare"):
-            self._spare.append(added)
-        setattr(self, f"button_{name}", button)
+        self._added[name] = self.addWidget(button)
+        self.buttons[name] = button
         return button
 
-    def _menu_button(self, words: str, tip: str) -> QToolButton:
+    def _menu_button(self, name: str, words: str, tip: str) -> QToolButton:
         button = QToolButton()
         button.setText(f"{words} ▾")
         button.setToolTip(tip)
         button.setAccessibleName(tip)
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         button.setMenu(QMenu(button))
-        self.addWidget(button)
+        self._added[name] = self.addWidget(button)
         return button
 
     @staticmethod
@@ -146,23 +157,29 @@ class TopBar(QToolBar):
     # --- room -----------------------------------------------------------------------------
 
     def fit(self) -> None:
-        """Longest words first; shorter ones, then fewer buttons, until the title has room."""
-        for level in range(4):
+        """Longest words first; then signs, then fewer buttons, until the title has room."""
+        for level in range(LEVELS):
             self._words(level)
             hint = self.sizeHint().width()
-            if hint + self.theme.px(LEAST_TITLE if level < 2 else 0) <= self.width():
+            if hint + self.theme.px(LEAST_TITLE if level < SIGNS_ONLY else 0) <= self.width():
                 return
 
     def _words(self, level: int) -> None:
         for name, key in KEY_WORDS.items():
-            button: QToolButton = getattr(self, f"button_{name}")
-            button.setText(f"{name.capitalize()}  {key}" if level == 0 else name.capitalize())
+            button = self.buttons[name]
+            words = f"{SIGNS[name]} {name.capitalize()}  {key}" if level == 0 else name.capitalize()
+            button.setText(words if level < SIGNS_ONLY else SIGNS[name])
         for (world, words), choice in zip(WORLDS, self.worlds.buttons(), strict=True):
-            choice.setText(SHORT_WORLDS[world] if level > 1 else words)
-        words = dict(UNITS)[self.unit]
-        self.unit_button.setText(f"step: {words} ▾" if level < 2 else f"{words} ▾")
-        for action in self._spare:
-            action.setVisible(level < 3)
+            choice.setText(SHORT_WORLDS[world] if level > 2 else words)
+        unit = dict(UNITS)[self.unit]
+        self.unit_button.setText(f"step: {unit} ▾" if level < 2 else f"{unit} ▾")
+        self.more.setText("View ▾" if level < SIGNS_ONLY else "☰")
+        self._short_run = level >= SIGNS_ONLY
+        self._say_run()
+        gone = {"present"} if level > 1 else set[str]()
+        gone.update(*SPARE[: max(level - SIGNS_ONLY + 1, 0)])
+        for name, action in self._added.items():
+            action.setVisible(name not in gone)
         layout = self.layout()
         if layout is not None:
             layout.invalidate()
@@ -179,7 +196,7 @@ class TopBar(QToolBar):
     def set_usable(self, on: bool) -> None:
         """False on the start page: there is no machine to drive yet."""
         for name in PLAYING:
-            getattr(self, f"button_{name}").setEnabled(on)
+            self.buttons[name].setEnabled(on)
         for one in (self.unit_button, *self.worlds.buttons()):
             one.setEnabled(on)
 
@@ -190,13 +207,14 @@ class TopBar(QToolBar):
             button.setChecked(True)
         self.title.setText(title)
         self.title.setToolTip(title)
-        play = getattr(self, "button_play", None)
-        if play is not None:
-            play.setText("❚❚ Pause" if running else "▶ Run")
-        compare = getattr(self, "button_compare", None)
-        if compare is not None:
-            compare.setCheckable(True)
-            compare.setChecked(comparing)
+        self._running = running
+        self._say_run()
+        self.buttons["compare"].setCheckable(True)
+        self.buttons["compare"].setChecked(comparing)
+
+    def _say_run(self) -> None:
+        words = ("❚❚", "❚❚ Pause") if self._running else ("▶▶", "▶ Run")
+        self.buttons["play"].setText(words[not self._short_run])
 
     def set_theme(self, theme: Theme) -> None:
         u = theme.px

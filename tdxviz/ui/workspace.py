@@ -5,11 +5,12 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, QSize, Qt
 from PySide6.QtGui import QColor, QPaintEvent
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QTabWidget, QWidget
 
+from tdxviz.ui.folding import fold, need, shares
 from tdxviz.ui.layouts import LAYOUTS, Tree, leaves, swap, without
-from tdxviz.ui.panel import Panel
-from tdxviz.ui.panels import BY_NAME, PANELS
+from tdxviz.ui.panel import Panel, in_low_window
+from tdxviz.ui.panels import BY_NAME, PANELS, ROOMS
 from tdxviz.ui.theme import Theme
 from tdxviz.ui.widgets.painting import painting
 
@@ -55,19 +56,19 @@ class Workspace(QMainWindow):
         self.panels: dict[str, Panel] = {}
         self.docks: dict[str, QDockWidget] = {}
         self.setDockNestingEnabled(True)
-        self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, self._north())
+        self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        self._placed: Tree | None = None
+        """The folded layout that stands now."""
         for row in PANELS:
             if row.exists:
-                self._make_dock(row.name, row.title)
+                self._make_dock(row.name, row.title, row.tab)
 
-    @staticmethod
-    def _north() -> Any:
-        from PySide6.QtWidgets import QTabWidget
+    def minimumSizeHint(self) -> QSize:
+        """Layouts fold; they never ask for more than the screen has."""
+        return QSize(160, 100)
 
-        return QTabWidget.TabPosition.North
-
-    def _make_dock(self, name: str, title: str) -> None:
-        dock = QDockWidget(title, self)
+    def _make_dock(self, name: str, title: str, tab: str) -> None:
+        dock = QDockWidget(tab, self)
         dock.setObjectName(name)
         dock.setAccessibleName(title)
         dock.setTitleBarWidget(Grip(self.theme, title))
@@ -141,11 +142,26 @@ class Workspace(QMainWindow):
         finally:
             self.setUpdatesEnabled(True)
 
-    def _tree(self, name: str) -> Tree | None:
-        """The named layout; in free play the attacks stand where the lesson was.
+    def _rooms(self) -> dict[str, tuple[int, int]]:
+        """What each panel needs at 100 %; in a low window the verdict keeps to one line."""
+        return ROOMS | ({"verdict": (320, 34)} if in_low_window(self, self.theme) else {})
 
-        Views that have no file are left out.
+    def _banner_now(self) -> dict[str, tuple[int, int]]:
+        """The verdict takes the height of what it says now."""
+        banner = self.panels.get("verdict")
+        return (
+            {} if banner is None else {"verdict": (320, round(banner.sizeHint().height() / self.theme.px(1)))}
+        )
+
+    def _tree(self, name: str) -> Tree | None:
+        """The named layout as it fits the present size; in free play the attacks stand where the
+        lesson was. Views that have no file are left out.
         """
+        tree = self._unfolded(name)
+        u = self.theme.px(1)
+        return fold(tree, self.width() / u, self.height() / u, self._rooms()) if tree is not None else None
+
+    def _unfolded(self, name: str) -> Tree | None:
         tree: Tree | None = LAYOUTS[name]
         if not self.lesson_shown:
             tree = without(tree, "lesson") if "attacks" in leaves(tree) else swap(tree, "lesson", "attacks")
@@ -166,9 +182,13 @@ class Workspace(QMainWindow):
         if self.bridge is not None:
             for name in wanted:
                 self.panel(name)
-        self._share(tree, self.width() or 1280, self.height() or 700)
+        self._placed = tree
+        self._share(tree, self.width(), self.height())
         for node in _tab_nodes(tree):
             self.docks[leaves(node)[0]].raise_()
+        for bar in self.findChildren(QTabBar):
+            bar.setElideMode(Qt.TextElideMode.ElideNone)
+            bar.setUsesScrollButtons(True)
 
     def _split(self, tree: Tree) -> None:
         """Cut the room of a node's first leaf among its children, then each child's."""
@@ -190,8 +210,10 @@ class Workspace(QMainWindow):
         if isinstance(tree, str) or tree[0] == "tabs":
             return
         kind, weights, children = tree
-        whole = width if kind == "h" else height
-        sizes = [max(whole * w // sum(weights), 1) for w in weights]
+        axis, whole = (0, width) if kind == "h" else (1, height)
+        rooms = self._rooms() | self._banner_now()
+        least = [need(child, rooms)[axis] * self.theme.px(1) for child in children]
+        sizes = [max(round(size), 1) for size in shares(weights, least, whole)]
         docks = [self.docks[leaves(child)[0]] for child in children]
         self.resizeDocks(docks, sizes, ORIENTATION[kind])
         for size, child in zip(sizes, children, strict=True):
@@ -203,11 +225,34 @@ class Workspace(QMainWindow):
             self.arrange(self.layout_name or "stage")
 
     def share_again(self) -> None:
-        """Share out the room of the present layout, after the window changed its size."""
-        if self.layout_name:
-            tree = self._tree(self.layout_name)
-            if tree is not None:
-                self._share(tree, self.width(), self.height())
+        """Share out the room of the present layout, after the window changed its size; fold or
+        unfold it if that is what the size asks for."""
+        tree = self._tree(self.layout_name) if self.layout_name else None
+        if tree is None:
+            return
+        if tree != self._placed:
+            self._fold_again(tree)
+        self._share(tree, self.width(), self.height())
+
+    def _fold_again(self, tree: Tree) -> None:
+        """The same layout, folded otherwise; what was in front and had the keyboard keeps it."""
+        front = self.in_front()
+        focused = self.focusWidget()
+        self.setUpdatesEnabled(False)
+        try:
+            self._place(tree)
+            for node in _tab_nodes(tree):
+                seen = [name for name in leaves(node) if name in front]
+                if seen:
+                    self.docks[seen[0]].raise_()
+        finally:
+            self.setUpdatesEnabled(True)
+        if focused is not None and focused.isVisible():
+            focused.setFocus()
+
+    def in_front(self) -> list[str]:
+        """Names of the panels that can be seen, the rest of a group being behind its tab."""
+        return [n for n, d in self.docks.items() if d.isVisible() and not d.visibleRegion().isEmpty()]
 
     def remember(self) -> QByteArray:
         return self.saveState()

@@ -16,6 +16,16 @@ RULES = {
     "stored-poison": "the line is poisoned in memory",
     "partial-write": "a partial write poisoned the line",
 }
+SHORT_RULES = {
+    RULES["decrypted"]: "the check holds",
+    RULES["plain"]: "no check, no key",
+    RULES["owned-zeros"]: "owner bit 1: zeros",
+    RULES["owner-mismatch"]: "owner bit 0: poison",
+    RULES["mac-mismatch"]: "MAC: poison",
+    RULES["stored-poison"]: "line is poisoned",
+    RULES["partial-write"]: "line is poisoned",
+}
+"""The same for a narrow box."""
 MICRO = ("translate", "walk", "cache", "engine", "fetch", "check", "fill", "hit", "write", "evict")
 STOPS = ("owned-zeros", "owner-mismatch", "mac-mismatch", "stored-poison", "partial-write")
 

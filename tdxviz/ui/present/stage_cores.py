@@ -9,7 +9,7 @@ from tdxviz.core.arch import status
 from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.units import Hpa
 from tdxviz.ui.present.ask import Ask
-from tdxviz.ui.present.film_parts import RULES, Film
+from tdxviz.ui.present.film_parts import RULES, SHORT_RULES, Film
 from tdxviz.ui.present.hexes import actor_title, bare, hex_bytes, readable
 from tdxviz.ui.present.stage_parts import Box, CodeLine, Core, Register, Words
 
@@ -55,6 +55,7 @@ def guest_core(ask: Ask, before: tuple[int, ...]) -> Core:
                 "registers are plaintext here, and only here",
                 "secondary",
                 short="plaintext here, and only here",
+                brief="plaintext here",
             ),
         )
         if ask.world != "legacy"
@@ -135,7 +136,9 @@ def host_core(past: Sequence[e.Event], pending: e.Event | None = None) -> Core:
     if asked is not None:
         asked = HostAct(asked.code, asked.hpa, "waits for the line …")
     act = asked or next((found for event in reversed(past) if (found := _host_act(event))), None)
-    foot = Words("software attacks start from this core", "secondary", short="software attacks here")
+    foot = Words(
+        "software attacks start from this core", "secondary", short="attacks start here", brief="attacker"
+    )
     if act is None:
         lines: tuple[Words, ...] = (
             Words("has touched nothing yet", "secondary", short="no attack yet"),
@@ -143,10 +146,12 @@ def host_core(past: Sequence[e.Event], pending: e.Event | None = None) -> Core:
         )
     else:
         lines = (
-            Words(f"{act.code}[{act.hpa}]" if act.hpa else act.code, mono=True),
+            Words(f"{act.code}[{act.hpa}]" if act.hpa else act.code, mono=True, brief=act.hpa or act.code),
             Words(act.words, act.role, short=act.brief),
         )
-        lines += (Words(act.rule, "secondary"),) if act.rule else ()
+        short = SHORT_RULES.get(act.rule, "")
+        brief = short.partition(": ")[2]
+        lines += (Words(act.rule, "secondary", short=short, brief=brief),) if act.rule else ()
         lines += (foot,)
     return Core(
         id="core1",
@@ -196,7 +201,7 @@ def tlb(ask: Ask, film: Film | None, still: int) -> Box:
     if row is None:
         words = f"{len(rows)} other entries" if rows else "empty"
         missing = f"no entry for {wanted:05x}" if wanted is not None else "no entry"
-        lines = (Words(missing, mono=True), Words(words, "secondary"))
+        lines = (Words(missing, mono=True, brief="no entry"), Words(words, "secondary"))
         return Box("tlb", "TLB", lines, view="tlb", tip="Cached translations. Enter: all entries")
     state = _tlb_words(film, still)
     pair = f"{row.gla >> 12:05x}→{row.hpa >> 12:05x}"
@@ -205,7 +210,7 @@ def tlb(ask: Ask, film: Film | None, still: int) -> Box:
         id="tlb",
         title="TLB",
         lines=(
-            Words(f"{letter(row.actor)}/{row.vcpu} {pair}", mono=True, short=pair),
+            Words(f"{letter(row.actor)}/{row.vcpu} {pair}", mono=True, short=pair, brief=pair[5:]),
             Words(f"{state}epoch {row.epoch}{stale}", "bad" if stale else "secondary"),
         ),
         view="tlb",
@@ -249,10 +254,16 @@ def _sept_lines(ask: Ask, page: "PageInfo") -> tuple[Words, ...]:
     good = walk.hpa is not None
     mark = "✔" if walk.owner_ok else "✕"
     return (
-        Words(f"SEPT walk {'✔' if good else '✕'} {state}", "text" if good else "bad", short=f"SEPT {state}"),
+        Words(
+            f"SEPT walk {'✔' if good else '✕'} {state}",
+            "text" if good else "bad",
+            short=f"SEPT {state}",
+            brief=state,
+        ),
         Words(
             f"PAMT owner {page.letter or 'none'} {mark}",
             "text" if walk.owner_ok else "bad",
             short=f"owner {page.letter or 'none'} {mark}",
+            brief=f"{page.letter or 'none'} {mark}",
         ),
     )

@@ -23,12 +23,16 @@ def cache(ask: Ask, hpa: Hpa, film: Film | None, still: int) -> Box:
     for keyid, dirty in detail.cached[:2]:
         seen = detail.td if is_private(keyid) or ask.world == "legacy" else detail.host
         text = readable(seen.data or b"", 8) or hex_bytes(seen.data or b"", 3).removesuffix(" …")
-        lines.append(Words(f"{bare(hpa)}·{keyid:02x} {text}{' dirty' if dirty else ''}", "accent", True))
+        held = f"{text}{' dirty' if dirty else ''}"
+        lines.append(Words(f"{bare(hpa)}·{keyid:02x} {held}", "accent", True, held, bare(hpa)))
     if not lines:
-        lines.append(Words(f"{bare(hpa)} is not here", mono=True))
+        lines.append(Words(f"{bare(hpa)} is not here", mono=True, short="not here"))
     if len(detail.cached) > 1:
         lines.append(Words("two KeyIDs, two copies: no coherence", "bad"))
-    lines.append(Words(_cache_words(film, still), "secondary"))
+    words = _cache_words(film, still)
+    lines.append(
+        Words(words, "secondary", short=words.partition(":")[0].partition(",")[0].replace("ask the ", ""))
+    )
     return Box("cache", "Cache, tagged by KeyID" if ask.world != "legacy" else "Cache", tuple(lines),
                view="line", shorts=("Cache by KeyID", "Cache"), tip="Plaintext lines inside the package. Enter: this line")  # fmt: skip
 
@@ -60,7 +64,7 @@ def engine(ask: Ask, hpa: Hpa, film: Film | None, still: int) -> Box:
         shorts=("Encryption engine", "Engine"),
         lines=(_owner_words(detail.owner_bit, keyid), _mac_words(ask, detail, keyid),
                *_turned(film, still),
-               Words(f"AES-XTS, tweak = address {bare(hpa)}", "secondary", short=f"AES-XTS, key {keyid:#04x}")),
+               Words(f"AES-XTS, tweak = address {bare(hpa)}", "secondary", short=f"AES-XTS, key {keyid:#04x}", brief="AES-XTS")),
         tone="outside" if stopped else "inside",
         view="line",
         chip=f"key {keyid:#04x}, never leaves" if _has_key(ask, keyid) else "no key",
@@ -93,23 +97,33 @@ def _has_key(ask: Ask, keyid: int) -> bool:
 def _owner_words(owner_bit: bool, keyid: int) -> Words:
     bit = int(owner_bit)
     if is_private(keyid):
-        return Words(f"TD-owner bit {bit} {'✔' if bit else '✕ poison'}", "text" if bit else "bad")
+        return Words(f"TD-owner bit {bit} {'✔' if bit else '✕ poison'}", "text" if bit else "bad",
+                     short=f"owner bit {bit} {'✔' if bit else '✕'}", brief=f"bit {bit} {'✔' if bit else '✕'}")  # fmt: skip
     answer = "zeros" if bit else "data"
-    return Words(f"TD-owner bit {bit}, KeyID {keyid} → {answer}", short=f"owner bit {bit} → {answer}")
+    return Words(
+        f"TD-owner bit {bit}, KeyID {keyid} → {answer}",
+        short=f"owner bit {bit} → {answer}",
+        brief=f"{bit} → {answer}",
+    )
 
 
 def _mac_words(ask: Ask, detail: "LineDetail", keyid: int) -> Words:
     if ask.world == "li":
-        return Words("no MAC: logical integrity")
+        return Words("no MAC: logical integrity", brief="no MAC")
     if not is_private(keyid):
-        return Words("MAC not checked for a shared KeyID", "secondary", short="shared KeyID: no MAC check")
+        return Words(
+            "MAC not checked for a shared KeyID",
+            "secondary",
+            short="shared KeyID: no MAC check",
+            brief="no MAC check",
+        )
     if detail.mac_stored is None or detail.mac_expected is None:
         return Words("MAC: no key to check it with", "secondary")
     same = detail.mac_stored == detail.mac_expected
     sign = "=" if same else "≠"
     mark = "✔" if same else "✕"
     return Words(f"MAC {detail.mac_stored:07x} {sign} {detail.mac_expected:07x} {mark}",
-                 "text" if same else "bad", True, f"MAC {detail.mac_stored:07x} {mark}")  # fmt: skip
+                 "text" if same else "bad", True, f"MAC {detail.mac_stored:07x} {mark}", f"MAC {mark}")  # fmt: skip
 
 
 # --- outside --------------------------------------------------------------------------------------
@@ -139,6 +153,9 @@ SHORT_REASONS = {
 SHORTER = {"zeros": "owner bit is 1", "noise": "ciphertext", "readable": "plain text"}
 
 
+BRIEFEST = {"zeros": "zeros", "noise": "noise", "poison": "poison", "refused": "nothing", "readable": "plain"}
+
+
 def _onlooker(ask: Ask, box: str, title: str, seen: "Seen", tone: str, owned: bool) -> Box:
     sees = f"sees {hex_bytes(seen.data, 4).removesuffix(' …')}" if seen.data else "sees nothing"
     role = "bad" if seen.kind == "readable" and any(seen.data or b"") else "secondary"
@@ -147,18 +164,18 @@ def _onlooker(ask: Ask, box: str, title: str, seen: "Seen", tone: str, owned: bo
         words = "zeros, cached" if owned and not any(seen.data or b"") else "not a private line"
     brief = f"sees {hex_bytes(seen.data, 3).removesuffix(' …')}" if seen.data else sees
     short = SHORTER.get(seen.kind, words) if words == SHORT_REASONS.get(seen.kind) else words
-    brief_title = {"device": "Device", "probe": "Bus probe"}[box]
-    return Box(box, title, (Words(sees, mono=True, short=brief), Words(words, role, short=short)), tone, view="eyes", shorts=(brief_title,),
+    titles = {"device": ("Device", "DMA"), "probe": ("Bus probe", "Probe")}[box]
+    return Box(box, title, (Words(sees, mono=True, short=brief, brief=brief[5:]), Words(words, role, short=short, brief=BRIEFEST.get(seen.kind, ""))),
+               tone, view="eyes", shorts=titles,
                tip=f"{seen.reason}. Enter: who sees what")  # fmt: skip
 
 
 def dram(ask: Ask) -> Box:
     """Heading and footing of the memory chips; the lines are ``rows``."""
-    words = "what the chips hold is noise without the key"
-    role = "secondary"
+    words = Words("what the chips hold is noise without the key", "secondary", short="noise without the key")
     if ask.world == "legacy":
-        words, role = "what the chips hold is the data itself", "bad"
-    return Box("dram", "DRAM", (Words(words, role),), view="page",
+        words = Words("what the chips hold is the data itself", "bad", short="the data itself")
+    return Box("dram", "DRAM", (words,), view="page",
                tip="What the memory chips hold. Enter: the whole page")  # fmt: skip
 
 

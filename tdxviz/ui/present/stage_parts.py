@@ -15,6 +15,8 @@ class Words:
     mono: bool = False
     short: str = ""
     """Used instead where ``text`` does not fit."""
+    brief: str = ""
+    """Where not even that does."""
 
 
 @dataclass(frozen=True)

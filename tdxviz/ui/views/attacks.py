@@ -51,7 +51,7 @@ class AttacksPanel(Panel):
         return QSize(int(self.theme.px(330)), int(self.theme.px(480)))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(int(self.theme.px(220)), int(self.theme.px(160)))
+        return QSize(int(self.theme.px(200)), int(self.theme.px(100)))
 
     def set_theme(self, theme: Any) -> None:
         super().set_theme(theme)

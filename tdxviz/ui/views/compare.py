@@ -3,15 +3,17 @@
 from typing import Any
 
 from PySide6.QtCore import QSize
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from tdxviz.ui.panel import Panel
+from tdxviz.ui.panel import Panel, in_low_window
 from tdxviz.ui.present import compare as present
 from tdxviz.ui.present.questions import Questions, asked
 from tdxviz.ui.views.compare_half import Half
 
 BOTH, LEFT, RIGHT, OVERLAY = "Both", "A only", "B only", "Differences"
+BESIDE = 640
+"""From this width at 100 % the words stand beside the buttons."""
 WAYS = {
     BOTH: "Both worlds, side by side",
     LEFT: "The other world alone",
@@ -41,10 +43,12 @@ class ComparePanel(Panel):
         row.setContentsMargins(0, 0, 0, 0)
         self.box = QVBoxLayout(self)
         self.box.addWidget(holder, 1)
-        low = QHBoxLayout()
-        low.addWidget(self.words, 1)
-        self.ways = {name: self._way(name, low) for name in WAYS}
-        self.box.addLayout(low)
+        self.low = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self.low.addWidget(self.words, 1)
+        ways = QHBoxLayout()
+        self.ways = {name: self._way(name, ways) for name in WAYS}
+        self.low.addLayout(ways)
+        self.box.addLayout(self.low)
         self._dress()
 
     def _way(self, name: str, row: QHBoxLayout) -> QPushButton:
@@ -68,7 +72,15 @@ class ComparePanel(Panel):
         return QSize(int(self.theme.px(760)), int(self.theme.px(420)))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(int(self.theme.px(380)), int(self.theme.px(200)))
+        return QSize(int(self.theme.px(300)), int(self.theme.px(110)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Words beside the buttons, above them in a narrow panel, nowhere in a low window."""
+        super().resizeEvent(event)
+        wide = self.width() >= self.theme.px(BESIDE)
+        way = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+        self.low.setDirection(way)
+        self.words.setVisible(wide or not in_low_window(self, self.theme))
 
     def _dress(self) -> None:
         bold = QFontMetricsF(self.theme.font(14, True))  # a chosen button is bold

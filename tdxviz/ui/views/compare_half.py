@@ -86,7 +86,9 @@ class Half(QWidget):
         painter.setFont(theme.font(13, True))
         painter.setPen(QColor(getattr(theme, TONES[row.kind])))
         line = QFontMetricsF(painter.font()).height()
-        words = f"{row.title}: {row.kind}"
+        words = QFontMetricsF(painter.font()).elidedText(
+            f"{row.title}: {row.kind}", Qt.TextElideMode.ElideMiddle, width
+        )
         painter.drawText(QRectF(x, rect.top(), width, line), Qt.TextFlag.TextSingleLine, words)
         y = rect.top() + line
         if rect.height() > line * 2.6:
@@ -105,7 +107,7 @@ class Half(QWidget):
         across = max(int(rect.width() / step), 1)
         across = 16 if across >= 16 else 8 if across >= 8 else across
         differs = present.differing(row, other)
-        for n in range(min(64, across * max(int(rect.height() / height), 1))):
+        for n in range(min(64, across * int((rect.height() + u(2)) / height))):
             if self.overlay and other is not None and n not in differs:
                 continue
             x, y = rect.left() + n % across * step, rect.top() + n // across * height

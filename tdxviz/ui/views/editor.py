@@ -129,7 +129,7 @@ class EditorPanel(Panel):
         return QSize(int(self.theme.px(560)), int(self.theme.px(420)))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(int(self.theme.px(260)), int(self.theme.px(160)))
+        return QSize(int(self.theme.px(240)), int(self.theme.px(110)))
 
     def set_theme(self, theme: Any) -> None:
         super().set_theme(theme)

@@ -54,7 +54,7 @@ class EyesPanel(Panel):
         return QSize(int(self.theme.px(900)), int(self.theme.px(170)))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(int(self.theme.px(520)), int(self.theme.px(96)))
+        return QSize(int(self.theme.px(300)), int(self.theme.px(96)))
 
     def cards(self) -> tuple[present.Card, ...]:
         """Computed once per moment, when first needed."""

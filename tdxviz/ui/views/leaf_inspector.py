@@ -82,7 +82,7 @@ class LeafInspectorPanel(Panel):
         return QSize(int(self.theme.px(620)), int(self.theme.px(560)))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(int(self.theme.px(240)), int(self.theme.px(160)))
+        return QSize(int(self.theme.px(240)), int(self.theme.px(110)))
 
     def _dress(self) -> None:
         u = int(self.theme.px(8))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, QUrl
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -16,11 +17,14 @@ from PySide6.QtWidgets import (
 from tdxviz.core.faults import TdxvizError
 from tdxviz.ui.dialogs import WordsDialog
 from tdxviz.ui.glossary import GLOSSARY
-from tdxviz.ui.panel import Panel
+from tdxviz.ui.panel import Panel, in_low_window
 from tdxviz.ui.present import lesson as present
 from tdxviz.ui.views.lesson_parts import Prose, Segments
 from tdxviz.ui.views.lesson_question import QuestionBox
 from tdxviz.ui.widgets.flow import Flow
+
+WIDE = 440
+"""From this width at 100 % all buttons fit on one line."""
 
 
 class LessonPanel(Panel):
@@ -51,7 +55,7 @@ class LessonPanel(Panel):
         return QSize(int(self.theme.px(380)), int(self.theme.px(560)))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(int(self.theme.px(250)), int(self.theme.px(200)))
+        return QSize(int(self.theme.px(200)), int(self.theme.px(110)))
 
     def set_theme(self, theme: Any) -> None:
         super().set_theme(theme)
@@ -72,7 +76,7 @@ class LessonPanel(Panel):
         else:
             now = (
                 player.lesson.id, player.position, tuple(player.finished), self._hint, self._truth,
-                self._reply, player.session.world,
+                self._reply, player.session.world, self._low(),
             )  # fmt: skip
         if now == self._shown:
             return
@@ -80,6 +84,15 @@ class LessonPanel(Panel):
             self._hint, self._truth, self._reply = "", False, None
         self._shown = now
         self._rebuild()
+
+    def _low(self) -> bool:
+        """Wide and low: all buttons on one line, to leave the room to the text."""
+        return in_low_window(self, self.theme) and self.width() > self.theme.px(WIDE)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._shown:
+            self.refresh()
 
     def _clear(self) -> None:
         while self.outer.count():
@@ -229,8 +242,9 @@ class LessonPanel(Panel):
 
     def _foot(self) -> None:
         player, foot = self.player, QWidget()
-        column, small, row = QVBoxLayout(foot), QHBoxLayout(), QHBoxLayout()
+        column, small, row = QVBoxLayout(foot), Flow(0), QHBoxLayout()
         column.setContentsMargins(0, 4, 0, 0)
+        column.setSpacing(int(self.theme.px(4)))
         for name, words, act in (
             ("hint", "Hint", self._give_hint), ("show_me", "Show me", self._show_me),
             ("skip", "Skip", self._skip), ("truth", "How true is this?", self._toggle_truth),
@@ -241,15 +255,17 @@ class LessonPanel(Panel):
             button.setObjectName(name)
             button.setProperty("flat", "true")
             button.clicked.connect(act)
-            small.addWidget(button)
-        small.addStretch(1)
-        column.addLayout(small)
+            small.add(button)
         back = QPushButton("◀ Back")
         back.setObjectName("back_step")
         back.setEnabled(player.position > 0)
         back.clicked.connect(lambda: self._move_to(player.position - 1))
         row.addWidget(back)
-        row.addStretch(1)
+        if self._low():
+            row.addWidget(small, 1)
+        else:
+            column.addWidget(small)
+            row.addStretch(1)
         last = player.is_last
         go = QPushButton("Finish ✔" if last else "Continue ▶")
         go.setObjectName("continue_step")

@@ -50,7 +50,7 @@ class PlotsPanel(Panel):
         return QSize(int(self.theme.px(420)), int(self.theme.px(260)))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(int(self.theme.px(240)), int(self.theme.px(150)))
+        return QSize(int(self.theme.px(200)), int(self.theme.px(90)))
 
     def set_theme(self, theme: Any) -> None:
         super().set_theme(theme)

@@ -92,7 +92,7 @@ class StagePanel(Panel):
         return QSize(int(self.theme.px(900)), int(self.theme.px(420)))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(int(self.theme.px(400)), int(self.theme.px(216)))
+        return QSize(int(self.theme.px(300)), int(self.theme.px(150)))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._plan = None

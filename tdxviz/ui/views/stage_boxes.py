@@ -25,6 +25,8 @@ class BoxPainter:
         self.size = plan.size
         self.data = plan.data
         self.pitch = stage_dram.line_height(plan, brush.fonts)
+        self.pad = (9 if plan.tall else 5 if plan.slim else 7) * self.u
+        """From a box's edge to its words."""
 
     def paint(self) -> None:
         dimmed = DIMMED_CONTRAST if self.b.theme.line > 1 else DIMMED
@@ -53,7 +55,7 @@ class BoxPainter:
     def _plain(self, box: Box, rect: QRectF) -> None:
         u = self.u
         self._edge(box)
-        inner = rect.adjusted(9 * u, 4 * u, -9 * u, -4 * u)
+        inner = rect.adjusted(self.pad, 4 * u, -self.pad, -4 * u)
         head = QRectF(inner.left(), inner.top(), inner.width(), self.pitch)
         chip = self._chip(box, head)
         head.setRight(head.right() - chip)
@@ -81,8 +83,8 @@ class BoxPainter:
         small = words.role == "secondary" and not self.plan.tall
         size = 11 if small else self.data
         text = words.text
-        if words.short and self.b.width(text, words.mono, size) > rect.width():
-            text = words.short
+        options = [one for one in (text, words.short, words.brief) if one]
+        text = next((t for t in options if self.b.width(t, words.mono, size) <= rect.width()), options[-1])
         self.b.text(rect, text, role, mono=words.mono, size=size)
 
     def _chip(self, box: Box, head: QRectF) -> float:
@@ -116,9 +118,9 @@ class BoxPainter:
         b.frame(rect, b.theme.panel, b.color(tone), 1.8 * u, 6 * u)
         head = QRectF(rect.left(), rect.top(), rect.width(), self.pitch + 5 * u)
         b.frame(head, b.color(tone), b.color(tone), 1.8 * u, 6 * u)
-        b.text(head.adjusted(9 * u, 0, -6 * u, 0), self._title(box, head.width() - 15 * u),
+        b.text(head.adjusted(self.pad, 0, -4 * u, 0), self._title(box, head.width() - self.pad - 4 * u),
                b.ink(tone), size=self.size, bold=True)  # fmt: skip
-        inner = rect.adjusted(9 * u, head.height() + 3 * u, -9 * u, -4 * u)
+        inner = rect.adjusted(self.pad, head.height() + 3 * u, -self.pad, -4 * u)
         if box.code or box.registers:
             self._running(box, inner)
         else:
@@ -131,7 +133,7 @@ class BoxPainter:
         rows -= len(foot)
         left = QRectF(inner)
         narrow = inner.width() < NARROW * u
-        share = 1.0 if narrow else 0.56 if self.plan.tall else 0.52
+        share = 1.0 if narrow else 0.56 if self.plan.tall else 0.535
         left.setWidth(inner.width() * share)
         start = max(0, self._current(box) - max(rows - 2, 0) // 2)
         for number, line in enumerate(box.code[start : start + rows]):
@@ -140,7 +142,8 @@ class BoxPainter:
                 now = self.b.tint("shared", 0.25 if self.b.dark else 0.45)
                 self.b.frame(at.adjusted(-4 * u, 0, 0, -1 * u), now, now, 1, 3 * u)
             self.b.text(at, ("▶" if line.current else " ") + line.text, mono=True, size=self.data)
-        right = QRectF(left.right() + 13 * u, inner.top(), inner.right() - left.right() - 13 * u, 0)
+        gap = (13 if self.plan.tall else 8) * u
+        right = QRectF(left.right() + gap, inner.top(), inner.right() - left.right() - gap, 0)
         if not narrow:
             self._registers(box, right, rows)
         for words in foot:

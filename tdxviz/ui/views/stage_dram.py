@@ -73,8 +73,9 @@ def paint(brush: Brush, plan: Plan, shown: StagePicture, box: Box) -> None:
     for row, rect in where.rows:
         _row(brush, plan, shown, row, rect)
     if not where.foot.isEmpty():
-        words = box.lines[0]
-        brush.text(where.foot, words.text, words.role, size=11 if not plan.tall else 12)
+        words, size = box.lines[0], 11 if not plan.tall else 12
+        fits = not words.short or brush.width(words.text, size=size) <= where.foot.width()
+        brush.text(where.foot, words.text if fits else words.short, words.role, size=size)
 
 
 def _row(brush: Brush, plan: Plan, shown: StagePicture, row: DramRow, rect: QRectF) -> None:

@@ -17,8 +17,13 @@ LOW = 262.0
 GAP = 10.0
 ROW_GAP = 26.0
 """Height between rows of boxes: an arrow, its disc and a token fit in."""
+SLIM = 640.0
+"""Below this width of the picture gaps and margins shrink."""
 TALL = 380.0
 """From this height of the picture on there is room for three rows."""
+
+SMALLEST = 0.85
+"""Least zoom; type stays above 12 pixels."""
 
 Legs = dict[str, list[QPointF]]
 
@@ -37,6 +42,8 @@ class Plan:
     package: QRectF
     outside: QRectF
     film: QRectF
+    slim: bool = False
+    """So narrow that gaps and margins shrink before the words do."""
     boxes: dict[str, QRectF] = field(default_factory=dict)
     legs: Legs = field(default_factory=dict)
     tokens: dict[str, QPointF] = field(default_factory=dict)
@@ -53,7 +60,8 @@ def plan(area: QRectF, unit: float, has_module: bool = True) -> Plan:
     top = title.bottom() + 8 * unit
     picture = QRectF(inner.left(), top, inner.width(), film.top() - top - 4 * unit)
     tall = picture.height() >= TALL * unit
-    gutter = (54 if picture.width() > 1000 * unit else 46) * unit
+    slim = picture.width() < SLIM * unit
+    gutter = (54 if picture.width() > 1000 * unit else 36 if slim else 46) * unit
     if tall:
         picture.setBottom(picture.bottom() - 10 * unit)
     size = 12 if not tall else 13 if picture.height() < 460 * unit else 14
@@ -61,7 +69,7 @@ def plan(area: QRectF, unit: float, has_module: bool = True) -> Plan:
     package = QRectF(picture.left(), picture.top(), picture.width() * share, picture.height())
     outside = QRectF(package.right() + gutter * 0.36, picture.top(), 0, picture.height())
     outside.setRight(picture.right())
-    made = Plan(unit, tall, size, max(size - 1, 12), title, package, outside, film)
+    made = Plan(unit, tall, size, max(size - 1, 12), title, package, outside, film, slim)
     _inside(made, has_module)
     _outside(made, gutter)
     _legs(made, has_module)
@@ -70,8 +78,11 @@ def plan(area: QRectF, unit: float, has_module: bool = True) -> Plan:
 
 
 def zoom(width: float, height: float, unit: float) -> float:
-    """How much larger than usual the stage is drawn in a large panel."""
-    return max(1.0, min(width / (1000 * unit), height / (490 * unit), 1.7))
+    """How much larger than usual the stage is drawn in a large panel; a little smaller in a small one
+    where everything is drawn large anyway."""
+    least = max(SMALLEST, min(1.0, 1 / unit))
+    small = max(least, min(width / (600 * unit), height / (300 * unit), 1.0))
+    return small if small < 1.0 else max(1.0, min(width / (1000 * unit), height / (490 * unit), 1.7))
 
 
 def _row(area: QRectF, top: float, height: float, shares: list[float], gap: float) -> list[QRectF]:
@@ -87,7 +98,7 @@ def _row(area: QRectF, top: float, height: float, shares: list[float], gap: floa
 
 def _inside(made: Plan, has_module: bool) -> None:
     u = made.unit
-    pad = 12 * u
+    pad, across = (7 * u, 18 * u) if made.slim else (12 * u, 26 * u)
     area = made.package.adjusted(pad, 14 * u, -pad - 8 * u, -pad)
     gap = ROW_GAP * u
     names: dict[str, QRectF] = {}
@@ -106,9 +117,12 @@ def _inside(made: Plan, has_module: bool) -> None:
     else:
         room = area.height() - gap
         heights = [room * 0.54, room * 0.46]
-        shares = [0.47, 0.29, 0.24] if has_module else [0.50, 0.50]
-        first = _row(area, area.top(), heights[0], shares, 16 * u)
-        second = _row(area, area.top() + heights[0] + gap, heights[1], [0.25, 0.33, 0.42], 26 * u)
+        shares = [0.485, 0.30, 0.215] if has_module else [0.50, 0.50]
+        low = [0.25, 0.33, 0.42]
+        if made.slim:
+            shares, low = [0.44, 0.29, 0.27] if has_module else shares, [0.29, 0.33, 0.38]
+        first = _row(area, area.top(), heights[0], shares, (8 if made.slim else 16) * u)
+        second = _row(area, area.top() + heights[0] + gap, heights[1], low, across)
         names.update(zip(("tlb", "cache", "engine"), second, strict=False))
         if has_module:
             names["module"] = first[2]
@@ -118,10 +132,12 @@ def _inside(made: Plan, has_module: bool) -> None:
 
 def _outside(made: Plan, gutter: float) -> None:
     u = made.unit
-    area = made.outside.adjusted(gutter * 0.64, 16 * u, -10 * u, -12 * u)
+    area = made.outside.adjusted(
+        gutter * 0.64, 16 * u, (-6 if made.slim else -10) * u, (-7 if made.slim else -12) * u
+    )
     height = min(area.height() * 0.30, 84 * u)
     height = max(height, min(52 * u, area.height() * 0.4))
-    pair = _row(area, area.top(), height, [0.46, 0.54], 12 * u)
+    pair = _row(area, area.top(), height, [0.46, 0.54], (6 if made.slim else 12) * u)
     made.boxes["device"], made.boxes["probe"] = pair
     dram_top = pair[0].bottom() + ROW_GAP * u * (1.4 if made.tall else 0.8)
     engine = made.boxes["engine"]

@@ -10,6 +10,11 @@ from tdxviz.ui.views.stage_brush import CENTRE, Brush, middle
 from tdxviz.ui.views.stage_layout import FILM, Plan
 
 ARROW = 3.4
+PACKAGE = {
+    True: ("CPU package: inside, data is plaintext", "package: data is plaintext", "inside: plaintext"),
+    False: ("CPU package: no protection here", "package: no protection", "no protection"),
+}
+OUTSIDE = ("outside: nobody is trusted", "outside: no trust", "outside")
 
 
 def paint(brush: Brush, plan: Plan, shown: StagePicture) -> None:
@@ -47,17 +52,16 @@ def ground(brush: Brush, plan: Plan, shown: StagePicture) -> None:
 def _labels(brush: Brush, plan: Plan, shown: StagePicture) -> None:
     u = plan.unit
     role = "inside" if shown.protected else "secondary"
-    words = "CPU package: inside, data is plaintext" if shown.protected else "CPU package: no protection here"
-    _flag(brush, QPointF(plan.package.left() + 14 * u, plan.package.top()), words, role,
+    _flag(brush, QPointF(plan.package.left() + 14 * u, plan.package.top()), PACKAGE[shown.protected], role,
           plan.package.width() - 28 * u)  # fmt: skip
-    _flag(brush, QPointF(plan.outside.left() + 14 * u, plan.outside.top()), "outside: nobody is trusted",
-          "outside", plan.outside.width() - 28 * u)  # fmt: skip
+    _flag(brush, QPointF(plan.outside.left() + 14 * u, plan.outside.top()), OUTSIDE, "outside",
+          plan.outside.width() - 28 * u)  # fmt: skip
 
     if plan.tall:
         _flag(brush, QPointF(plan.package.left() + 14 * u, plan.package.bottom()),
-              "below: firmware, not trusted", "secondary", plan.package.width() - 28 * u)  # fmt: skip
+              ("below: firmware, not trusted",), "secondary", plan.package.width() - 28 * u)  # fmt: skip
         _flag(brush, QPointF(plan.outside.left() + 14 * u, plan.outside.bottom()),
-              "further out: the network", "secondary", plan.outside.width() - 28 * u)  # fmt: skip
+              ("further out: the network",), "secondary", plan.outside.width() - 28 * u)  # fmt: skip
 
 
 def _spot(brush: Brush, plan: Plan, shown: StagePicture) -> None:
@@ -69,8 +73,10 @@ def _spot(brush: Brush, plan: Plan, shown: StagePicture) -> None:
     brush.wrapped(rect.adjusted(0, 32 * plan.unit, 0, 0), shown.spot, role, size=12)
 
 
-def _flag(brush: Brush, corner: QPointF, words: str, role: str, room: float) -> None:
+def _flag(brush: Brush, corner: QPointF, options: tuple[str, ...], role: str, room: float) -> None:
+    """A label on the edge of a region; ``options``: its words, longest first."""
     u = brush.u
+    words = next((t for t in options if brush.width(t, size=12, bold=True) + 20 * u <= room), options[-1])
     width = min(brush.width(words, size=12, bold=True) + 20 * u, room)
     rect = QRectF(corner.x(), corner.y() - 10 * u, width, 20 * u)
     brush.frame(rect, brush.theme.panel, brush.color(role), 1.2 * u, 10 * u)

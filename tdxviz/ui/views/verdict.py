@@ -11,7 +11,7 @@ from PySide6.QtGui import (
     QResizeEvent,
 )
 
-from tdxviz.ui.panel import Hit, Panel
+from tdxviz.ui.panel import Hit, Panel, in_low_window
 from tdxviz.ui.present import verdict as present
 from tdxviz.ui.theme import VERDICT_ROLES, Theme
 from tdxviz.ui.views import verdict_shapes
@@ -114,7 +114,7 @@ class VerdictPanel(Panel):
 
     def _height(self) -> int:
         shown = self.banner()
-        if not shown.shape:
+        if not shown.shape or in_low_window(self, self.theme):
             return int(self.theme.px(SLIM))
         return int(self.theme.px(FULL + (LINE if self._long(shown) else 0)))
 
@@ -144,11 +144,17 @@ class VerdictPanel(Panel):
         painter.fillRect(self.rect(), brush.color("bg"))
         if not self._laid:
             self._lay(brush, shown)
-        if shown.shape:
-            self._full(brush, shown)
-        else:
+        if not shown.shape:
             self._slim(brush, shown)
+        elif self.height() < self.theme.px(FULL) - 6:
+            self._line(brush, shown)
+        else:
+            self._full(brush, shown)
         self.paint_cursor(painter)
+
+    def _why(self, shown: present.Banner) -> str:
+        """The first word alone where all is on one line."""
+        return shown.why if self.height() >= self.theme.px(FULL) - 6 else shown.why.partition(" ")[0]
 
     def _lay(self, brush: Brush, shown: present.Banner) -> None:
         """Where the two things one can click are."""
@@ -156,9 +162,10 @@ class VerdictPanel(Panel):
         self._link = QRectF()
         self.hits = []
         if shown.why:
-            width = brush.width(shown.why, size=12, bold=True) + 18 * u
+            width = brush.width(self._why(shown), size=12, bold=True) + 18 * u
             height = 22 * u
-            self._link = QRectF(self.width() - 34 * u - width, self.height() - 7 * u - height, width, height)
+            low = min(7 * u, (self.height() - height) / 2)
+            self._link = QRectF(self.width() - 34 * u - width, self.height() - low - height, width, height)
             tip = "Go to the event that decided this; again for the next"
             self.hit(self._link, self.why, tip)
         if shown.decided_by:
@@ -178,7 +185,8 @@ class VerdictPanel(Panel):
         wide = brush.text(row, shown.word, "secondary", size=13, bold=True)
         brush.text(row.adjusted(wide + 14 * u, 0, 0, 0), shown.sentence, "secondary")
 
-    def _full(self, brush: Brush, shown: present.Banner) -> None:
+    def _band(self, brush: Brush, shown: present.Banner) -> tuple[QRectF, str]:
+        """The frame, and the shape on its band at the left; the whole area and its role."""
         u = brush.u
         role = VERDICT_ROLES.get(shown.shape, "harmless")
         band = brush.color(role)
@@ -190,6 +198,28 @@ class VerdictPanel(Panel):
         verdict_shapes.draw(brush.p, shown.shape, QRectF(
             left.center().x() - sign / 2, left.center().y() - sign / 2, sign, sign),
             brush.ink(role), 2.4 * u)  # fmt: skip
+        return area, role
+
+    def _line(self, brush: Brush, shown: present.Banner) -> None:
+        """All on one line, where a low window has no more: word, sentence, why."""
+        u = brush.u
+        area, role = self._band(brush, shown)
+        row = area.adjusted(50 * u, 0, -34 * u, 0)
+        if shown.why:
+            self._pill(brush, shown)
+            row.setRight(self._link.left() - 8 * u)
+        wide = brush.text(row, shown.word, role, size=13, bold=True)
+        brush.text(row.adjusted(wide + 10 * u, 0, 0, 0), shown.sentence)
+        brush.text(self._cross, "✕", "secondary", size=13, align=Qt.AlignmentFlag.AlignCenter)
+
+    def _pill(self, brush: Brush, shown: present.Banner) -> None:
+        link = self._link
+        brush.frame(link, brush.theme.panel, brush.color("accent"), 1.2 * brush.u, link.height() / 2)
+        brush.text(link, self._why(shown), size=12, bold=True, align=Qt.AlignmentFlag.AlignCenter)
+
+    def _full(self, brush: Brush, shown: present.Banner) -> None:
+        u = brush.u
+        area, role = self._band(brush, shown)
         inner = area.adjusted(52 * u, 5 * u, -34 * u, -5 * u)
         low = 25 * u
         first = QRectF(inner.left(), inner.top(), inner.width(), min(25 * u, inner.height() / 2))
@@ -206,10 +236,8 @@ class VerdictPanel(Panel):
         u = brush.u
         row = QRectF(row)
         if shown.why:
-            link = self._link
-            brush.frame(link, brush.theme.panel, brush.color("accent"), 1.2 * u, link.height() / 2)
-            brush.text(link, shown.why, size=12, bold=True, align=Qt.AlignmentFlag.AlignCenter)
-            row.setRight(link.left() - 12 * u)
+            self._pill(brush, shown)
+            row.setRight(self._link.left() - 12 * u)
         reason = f"decided by: {shown.decided_by}" if shown.decided_by else ""
         wide = sum(brush.width(f"{p.name} {p.state}", bold=True) + 14 * u for p in shown.properties)
         tight = wide + brush.width(reason) > row.width()
