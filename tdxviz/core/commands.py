@@ -232,11 +232,13 @@ class EvictLine(Command, frozen=True, kw_only=True, tag=True):
 
 
 class HostExec(Command, frozen=True, kw_only=True, tag=True):
-    """One privileged instruction by host software: INVD throws the caches away, WBINVD
-    writes them back first."""
+    """One privileged instruction by host software: INVD throws the caches away, WBINVD writes them back
+    first, WRMSR writes ``value`` to IA32_TIME_STAMP_COUNTER (0x10) or IA32_TSC_ADJUST (0x3B)."""
 
-    insn: Literal["INVD", "WBINVD"]
+    insn: Literal["INVD", "WBINVD", "WRMSR"]
     lp: int = 1
+    msr: int = 0
+    value: int = 0
 
 
 class ReadHostRegisters(Command, frozen=True, kw_only=True, tag=True):

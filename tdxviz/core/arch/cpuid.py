@@ -19,6 +19,8 @@ FAULTING = frozenset(
 
 SIGNATURE = 0x000806F8
 TSC_UNIT = 25_000_000
+TSC_HZ = 100 * TSC_UNIT
+"""Of the modelled platform."""
 CET_SS, PKU, CET_IBT = 1 << 7, 1 << 3, 1 << 20
 XFAM_USER = 0x602E7
 SUBLEAVED = {0x4, 0x7, 0xD}
@@ -52,6 +54,13 @@ def initial(xfam: int, tsc_frequency: int) -> dict[str, int]:
     values[0xD, 1] = (8, 576, xfam & ~XFAM_USER & 0xFFFF_FFFF, 0)
     values[0x15, 0] = (1, tsc_frequency, TSC_UNIT, 0)
     return {NAMES[key]: pack(row) for key, row in values.items()}
+
+
+def tsc_virtualisation(tsc: int, tsc_frequency: int) -> tuple[int, int]:
+    """Multiplier (units of 2**-48) and offset by which a TD's counter runs at its own frequency (units of
+    25 MHz) and starts at zero now. Source: module source helpers.c, calculate_tsc_virt_params."""
+    multiplier = (tsc_frequency * TSC_UNIT << 48) // TSC_HZ
+    return multiplier, -(tsc * multiplier >> 48) & (1 << 64) - 1
 
 
 def pack(values: Values) -> int:

@@ -5,7 +5,7 @@ segments, EFER in the vCPU's control registers, the x2APIC's in its virtual APIC
 """
 
 EFER, FS_BASE, GS_BASE = 0xC0000080, 0xC0000100, 0xC0000101
-TSC = 0x10
+TSC, TSC_ADJUST = 0x10, 0x3B
 X2APIC = range(0x800, 0x900)
 
 SAVED: dict[int, str] = {

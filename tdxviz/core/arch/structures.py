@@ -36,7 +36,7 @@ TDCS: Layout = _table(
         "OP_STATE", "NUM_VCPUS", "NUM_ASSOC_VCPUS", "ATTRIBUTES", "XFAM", "MAX_VCPUS",
         "NUM_L2_VMS", "GPAW", "EPTP", "CONFIG_FLAGS", "TD_CTLS", "TSC_FREQUENCY", "TD_EPOCH",
         "REFCOUNT0", "REFCOUNT1", "NOTIFY_ENABLES", "HP_LOCK_TIMEOUT", "VM_CTLS0", "VM_CTLS1",
-        "VM_CTLS2", "VM_CTLS3",
+        "VM_CTLS2", "VM_CTLS3", "TSC_OFFSET", "TSC_MULTIPLIER",
     ),
 ) | {
     "MRTD": (0, 0x200, 48), "MRCONFIGID": (0, 0x240, 48), "MROWNER": (0, 0x280, 48),
@@ -73,7 +73,7 @@ TDVPS: Layout = (
         (
             "VCPU_STATE", "VCPU_INDEX", "ASSOC_LPID", "LAST_TD_EXIT", "VCPU_EPOCH", "NUM_TDVPS",
             "VMCALL_MASK", "CPUID_SUPERVISOR_VE", "CPUID_USER_VE", "PEND_NMI", "LAST_EXIT_TSC",
-            "EPF_COUNT", "LAST_EPF_GPA_LIST_IDX",
+            "EPF_COUNT", "LAST_EPF_GPA_LIST_IDX", "HP_LOCK_BUSY", "HP_LOCK_BUSY_START",
         ),
     )
     | _table(0, 0x180, tuple(f"TDVPS_PA{n}" for n in range(MAX_TDVPS)))

@@ -162,7 +162,7 @@ class Context:
 
     def time(self) -> int:
         """The time stamp counter."""
-        return self.lp.tsc + self.base + self.ran
+        return self.lp.guest_tsc(self.base + self.ran)
 
     # --- branches -------------------------------------------------------------------------
 

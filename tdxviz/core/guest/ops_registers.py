@@ -185,7 +185,8 @@ def xgetbv(ins: Instruction) -> Op:
 
 
 def rdtsc(ins: Instruction) -> Op:
-    """The time stamp counts the instructions that guests have executed; there is no other clock."""
+    """The time stamp counts the instructions that guests have executed; there is no other clock. A TD sees
+    it scaled and moved, as TDH.MNG.INIT has laid down."""
 
     def run(x: Context) -> None:
         if x.cpu.cr4 & TSD and x.cpu.cpl:

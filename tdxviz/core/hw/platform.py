@@ -16,7 +16,7 @@ from tdxviz.core.hw.keyids import KeyTable
 from tdxviz.core.hw.memctl import MemoryController
 from tdxviz.core.hw.predictor import Predictor
 from tdxviz.core.hw.tlb import Tlb
-from tdxviz.core.units import MIB, Hkid, Hpa, World
+from tdxviz.core.units import MIB, U64, Hkid, Hpa, World
 
 SIZE = 256 * MIB
 """Memory of the scenarios. A larger machine costs only what is touched of it."""
@@ -58,24 +58,38 @@ class LogicalProcessor:
     host: HostState = field(default_factory=HostState)
     nmi_window: bool = False
     """The module waits for the guest to be able to take an NMI."""
+    tsc_adjust: int = 0
+    """IA32_TSC_ADJUST: what software has added to this processor's counter."""
+    tsc_multiplier: int = 1 << 48
+    """Of the guest that is in, in units of 2**-48."""
+    tsc_offset: int = 0
+    """Of the guest that is in."""
+    peers: "list[LogicalProcessor]" = field(default_factory=list, repr=False, compare=False)
+    """All processors of the machine: their counters are driven by one clock."""
 
     @property
     def tsc(self) -> int:
-        """Time-stamp counter: one tick an instruction (a simplification; time is not modelled)."""
-        return self.retired
+        """Time-stamp counter: one tick an instruction that any guest executed (a simplification; time is
+        not modelled), plus what software added."""
+        return sum(peer.retired for peer in self.peers or (self,)) + self.tsc_adjust & U64
+
+    def guest_tsc(self, further: int = 0) -> int:
+        """What the guest that is in sees, so many ticks from now."""
+        return ((self.tsc + further & U64) * self.tsc_multiplier >> 48) + self.tsc_offset & U64
 
     def copy(self) -> "LogicalProcessor":
         return LogicalProcessor(
             self.id, self.package, self.mode, self.cpu.copy(), self.gprs.copy(), self.xmm.copy(),
             self.tlb.copy(), self.tdvpr, self.vm, self.last_tdvpr, self.pending_interrupt, self.retired,
             self.uncounted, self.predictor.copy(), self.told, self.host.copy(), self.nmi_window,
+            self.tsc_adjust, self.tsc_multiplier, self.tsc_offset,
         )  # fmt: skip
 
     def digest(self, h: "hashlib._Hash") -> None:
         state = (
             self.id, self.mode, self.cpu, self.gprs, self.xmm, self.tdvpr, self.vm,
             self.last_tdvpr, self.pending_interrupt, self.retired, self.uncounted, self.host,
-            self.nmi_window,
+            self.nmi_window, self.tsc_adjust, self.tsc_multiplier, self.tsc_offset,
         )  # fmt: skip
         h.update(repr(state).encode())
         self.tlb.digest(h)
@@ -108,6 +122,10 @@ class Platform:
     seam_range: tuple[Hpa, Hpa] = SEAM_RANGE
     arch_capabilities: int = 0
     """IA32_ARCH_CAPABILITIES of its processors. Where it has IBRS_ALL, system software uses it."""
+
+    def __post_init__(self) -> None:
+        for lp in self.lps:
+            lp.peers = self.lps
 
     @classmethod
     def fresh(cls, world: World, seed: int, size: int = SIZE) -> "Platform":

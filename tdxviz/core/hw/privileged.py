@@ -1,21 +1,37 @@
 """Privileged instructions of host software that act on the caches of its package. The model has one
 cache, in which a dirty line knows the package that wrote it; clean lines are everybody's.
 
-Sources: Intel SDM volume 2 (INVD, WBINVD); attack catalogue 8.
+Sources: Intel SDM volume 2 (INVD, WBINVD), volume 3 chapter 18.17 (time-stamp counter); attack catalogue 8.
 """
 
 from tdxviz.core import commands as c
 from tdxviz.core import events as e
+from tdxviz.core.arch import msrs
 from tdxviz.core.hw.platform import Platform
-from tdxviz.core.units import split_keyid
+from tdxviz.core.units import U64, split_keyid
 
 
 def host_exec(p: Platform, command: c.HostExec) -> None:
     """Carry out the instruction on its logical processor, or let it fault."""
     if command.insn == "INVD":
         _invd(p, command.lp)
+    elif command.insn == "WRMSR":
+        _wrmsr(p, command)
     else:
         p.note(e.HostExecuted(lp=command.lp, insn="WBINVD", lines=_empty(p, command.lp, write_back=True)))
+
+
+def _wrmsr(p: Platform, command: c.HostExec) -> None:
+    """What is written to the counter appears as a difference in IA32_TSC_ADJUST, and the other way round."""
+    lp = p.lps[command.lp]
+    if command.msr not in (msrs.TSC, msrs.TSC_ADJUST):
+        known = f"{msrs.TSC:#x} (IA32_TIME_STAMP_COUNTER) and {msrs.TSC_ADJUST:#x} (IA32_TSC_ADJUST)"
+        reason = f"host software can write the MSRs {known} in this model, not {command.msr:#x}"
+        p.note(e.CommandRefused(lp=lp.id, command="HostExec", reason=reason))
+        return
+    change = command.value - lp.tsc if command.msr == msrs.TSC else command.value - lp.tsc_adjust
+    lp.tsc_adjust = lp.tsc_adjust + change & U64
+    p.note(e.HostExecuted(lp=lp.id, insn="WRMSR"))
 
 
 def _invd(p: Platform, lp: int) -> None:

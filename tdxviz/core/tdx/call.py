@@ -94,6 +94,10 @@ class Call:
         if self.passed == self.hold:
             raise Lingering
 
+    def tsc_adjusted(self) -> bool:
+        """Whether this processor's IA32_TSC_ADJUST is what TDH.SYS.INIT has seen."""
+        return self.p.lps[self.lp].tsc_adjust == self.m.config.tsc_adjust
+
     def page_address(self, name: str, value: int) -> PamtEntry:
         """Two checks: a plausible page address without KeyID; inside an initialised block."""
         aligned = value % PAGE == 0 and value >> MAXPA == 0

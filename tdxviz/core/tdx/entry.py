@@ -27,7 +27,7 @@ from tdxviz.core.tdx.leaving import (
 from tdxviz.core.tdx.locks import Lock
 from tdxviz.core.tdx.module import Current
 from tdxviz.core.tdx.structs import Td, Vcpu
-from tdxviz.core.units import PAGE
+from tdxviz.core.units import PAGE, U64
 
 __all__ = [
     "NO_RBP_MOD", "Exit", "associate", "async_exit", "enter", "flush", "running_vcpu", "vmcall_exit", "vpid_of",
@@ -64,8 +64,9 @@ def enter(call: Call) -> None:
     trap_like = vps["LAST_TD_EXIT"] == st.LAST_TD_EXIT["ASYNC_TRAP"]
     call.require(not rcx & HINT or trap_like, "HOST_RECOVERABILITY_HINT without a trap-like exit")
     call.require(not rcx & RESUME_L1, "no L2 VM is current")
-    call.require(config.tsc_adjust == 0, "IA32_TSC_ADJUST differs from SYS.INIT")
-    call.require(True, "the TSC went back")
+    call.require(call.tsc_adjusted(), "IA32_TSC_ADJUST differs from SYS.INIT")
+    back = (lp.tsc - vps["LAST_EXIT_TSC"] & U64) >> 63  # a signed difference: the counter may roll over
+    call.require(not back, f"the TSC is {lp.tsc}; at the last TD exit it was {vps['LAST_EXIT_TSC']}")
     call.require(config.monitor_ok, "MISC_ENABLE.ENABLE_MONITOR_FSM is clear")
     call.take(Lock("TD_EPOCH", td.tdr_page), "the TD epoch is locked")
     suspects = stepping.suspects(vcpu)
@@ -101,6 +102,7 @@ def _go(call: Call, vcpu: Vcpu, lp: LogicalProcessor) -> None:
         tdcs["XFAM"],
     )  # fmt: skip
     lp.nmi_window = bool(vps["PEND_NMI"])
+    lp.tsc_multiplier, lp.tsc_offset = tdcs["TSC_MULTIPLIER"], tdcs["TSC_OFFSET"]
     change_state(call.p, call.lp, vcpu, "ACTIVE")
     refused = vcpu_state.objection(lp.cpu, tdcs["XFAM"])
     if refused is not None:

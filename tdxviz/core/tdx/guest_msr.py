@@ -55,7 +55,7 @@ def _read(p: Platform, m: Module, lp: int, index: int, length: int) -> GuestFaul
     if index in range(0x480, 0x493):
         value = 0
     elif index == msrs.TSC:
-        value = p.lps[lp].tsc
+        value = p.lps[lp].guest_tsc()
     elif value is None:
         value = msr_access.read(cpu, index)
     if value is None:

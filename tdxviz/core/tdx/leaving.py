@@ -113,7 +113,7 @@ def fatal_exit(p: Platform, m: Module, lp: int, exit_: Exit) -> None:
 
 def _save(p: Platform, vcpu: Vcpu, lp: LogicalProcessor, last: int) -> None:
     vcpu_state.save(vcpu, lp.cpu)
-    vcpu.vps["LAST_TD_EXIT"] = last
+    vcpu.vps["LAST_TD_EXIT"], vcpu.vps["LAST_EXIT_TSC"] = last, lp.tsc
     p.note(e.StateSaved(lp=lp.id, td=vcpu.td.actor, vcpu=vcpu.index, hpa=vcpu.tdvpr))
 
 
@@ -142,6 +142,7 @@ def hand_over(
         host[number] = processor.gprs[number]
     processor.gprs, processor.xmm, processor.cpu = host, xmm, CpuState()
     processor.mode, processor.tdvpr = "host", 0
+    processor.tsc_multiplier, processor.tsc_offset = 1 << 48, 0
     processor.host.scrub(now.xfam)
     if processor.predictor.clear_history():
         p.note(e.BranchHistoryCleared(lp=lp, reason="the TDX module was entered by a TD exit"))

@@ -94,6 +94,9 @@ def init(call: Call) -> None:
         tdcs.put(name, data)
     for name, value in cpuid.initial(tdcs["XFAM"], tdcs["TSC_FREQUENCY"]).items():
         tdcs[name] = value
+    tdcs["TSC_MULTIPLIER"], tdcs["TSC_OFFSET"] = cpuid.tsc_virtualisation(
+        call.p.lps[call.lp].tsc, tdcs["TSC_FREQUENCY"]
+    )
     tdcs["TD_EPOCH"] = 1
     tdcs["HP_LOCK_TIMEOUT"] = HP_LOCK_TIMEOUT
     tdcs["TD_CTLS"] = params.fields["ATTRIBUTES"] >> 28 & 1  # PENDING_VE_DISABLE

@@ -61,6 +61,7 @@ class PlatformConfig(NamedTuple):
 
     boot_nt4: bool = False
     tsc_adjust: int = 0
+    """IA32_TSC_ADJUST as TDH.SYS.INIT has seen it."""
     feature_msrs_ok: bool = True
     cpuid_ok: bool = True
     highest_private_hkid: int = MAX_KEYID

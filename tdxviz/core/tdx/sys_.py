@@ -16,7 +16,7 @@ from tdxviz.core.units import GIB, MAXPA, MIB, PAGE, is_private, split_keyid
 TDMR_INFO_SIZE = 512
 SYSINFO_SIZE, MOST_CMRS = 1024, 32
 VENDOR_ID, VERSION = 0x8086, (1, 5)
-SYS_RD_AVAILABLE = 1
+SYS_RD_AVAILABLE, TSC_ADJUST = 1, 0x3B
 HANDOFF_VERSION = 0
 CHUNK = 4 * MIB
 """TDMR.INIT initialises the PAMT of this much memory a call."""
@@ -52,6 +52,7 @@ def init(call: Call) -> None:
     call.require(config.seam_capabilities_ok, "SEAMOPS lacks a capability")
     call.require(config.entropy, "RDRAND gave no entropy")
     # ---- all checks passed: nothing below can fail ----
+    m.config = config._replace(tsc_adjust=call.p.lps[call.lp].tsc_adjust)
     _system(call, "SYSINIT_DONE")
 
 
@@ -63,7 +64,9 @@ def lp_init(call: Call) -> None:
     call.require(call.lp not in m.lps_initialised, f"logical processor {call.lp} is initialised")
     call.require(config.entropy, "RDRAND gave no entropy")
     call.require(config.seam_capabilities_ok, "SEAM capabilities differ from those at SYS.INIT")
-    call.require(config.feature_msrs_ok, "an MSR differs from SYS.INIT", status="TDX_INCONSISTENT_MSR")
+    call.detail = 0 if call.tsc_adjusted() else TSC_ADJUST
+    same = config.feature_msrs_ok and not call.detail
+    call.require(same, "an MSR differs from SYS.INIT", status="TDX_INCONSISTENT_MSR")
     # ---- all checks passed: nothing below can fail ----
     count = call.p.lps[call.lp].tlb.flush()
     call.note(e.TlbFlushed(lp=call.lp, vpid=-1, count=count, reason="global INVEPT at SYS.LP.INIT"))

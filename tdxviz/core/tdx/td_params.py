@@ -72,7 +72,7 @@ def judge(call: Call, td: Td, raw: bytes) -> Params:
     call.require(allowed and not (flags & GPAW and KEYID_SHIFT <= 48), f"CONFIG_FLAGS = {flags:#x}")
     call.require(eptp_ok(eptp, flags), f"EPTP_CONTROLS = {eptp:#x}")
     call.require(4 <= tsc <= 400, f"TSC_FREQUENCY = {tsc}; 4 to 400, in units of 25 MHz")
-    call.require(call.m.config.tsc_adjust == 0, "IA32_TSC_ADJUST differs from SYS.INIT")
+    call.require(call.tsc_adjusted(), "IA32_TSC_ADJUST differs from SYS.INIT")
     call.require(not any(raw[42:80]) and not any(raw[232:256]), "a reserved area is not zero")
     wrong = next((slot for slot in CPUID_CONFIG if any(raw[256 + 16 * slot : 272 + 16 * slot])), None)
     if wrong is not None:

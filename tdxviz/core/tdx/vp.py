@@ -54,7 +54,7 @@ def init(call: Call) -> None:
     call.require(vcpu.state == "UNINITIALIZED", f"the vCPU is {vcpu.state}")
     index = tdcs["NUM_VCPUS"]
     call.require(index < tdcs["MAX_VCPUS"], f"the TD was made for {tdcs['MAX_VCPUS']} vCPUs")
-    adjusted = call.m.config.tsc_adjust == 0
+    adjusted = call.tsc_adjusted()
     if not adjusted:
         tdcs["NUM_VCPUS"] = index + 1  # the module has counted already when this check fails
     call.require(adjusted, "IA32_TSC_ADJUST differs from SYS.INIT")

@@ -18,3 +18,10 @@ def test_leaves_above_the_last_are_the_last_basic_one():
     assert cpuid.resolve(0x8000_0009, 0) == (0x21, 0)
     assert cpuid.resolve(0xD, 1) == (0xD, 1)
     assert cpuid.resolve(0x1, 9) == (0x1, 0)
+
+
+def test_a_tds_counter_starts_at_zero_and_runs_at_its_own_frequency():
+    assert cpuid.tsc_virtualisation(0, 100) == (1 << 48, 0)
+    assert cpuid.tsc_virtualisation(1000, 50) == (1 << 47, (1 << 64) - 500)
+    multiplier, offset = cpuid.tsc_virtualisation(123_456_789, 77)
+    assert (123_456_789 * multiplier >> 48) + offset & (1 << 64) - 1 == 0

@@ -88,3 +88,15 @@ def test_a_copy_is_silent_until_somebody_listens():
     assert not twin.trace
     twin.memctl.poison(0, 0)
     assert news == []
+
+
+def test_one_clock_drives_the_counters_of_all_processors():
+    p = Platform.fresh("ci", 7)
+    p.lps[0].retired, p.lps[2].retired, p.lps[3].tsc_adjust = 100, 20, 5
+    assert [lp.tsc for lp in p.lps] == [120, 120, 120, 125]
+    twin = p.copy()
+    twin.lps[1].retired = 1000
+    assert (twin.lps[0].tsc, p.lps[0].tsc) == (1120, 120)
+    twin.lps[0].tsc_multiplier, twin.lps[0].tsc_offset = 1 << 47, 10
+    assert (twin.lps[0].guest_tsc(), twin.lps[0].guest_tsc(20)) == (570, 580)
+    assert digest(p) == digest(p.copy())

@@ -48,3 +48,27 @@ def test_wbinvd_writes_every_line_back_under_its_own_keyid(ready, world):
     assert [s for s in seen if isinstance(s, e.MemoryLoaded)] == [
         s for s in twin.do(c.RunGuest(steps=300)) if isinstance(s, e.MemoryLoaded)
     ]
+
+
+def tsc(machine: Machine, lp: int) -> int:
+    return machine.do(c.HostClock(lp=lp))[-1].tsc
+
+
+def test_the_counter_and_what_was_added_to_it_change_together():
+    machine = Machine("ci")
+    assert machine.do(c.HostExec(insn="WRMSR", lp=2, msr=0x10, value=1000)) == (
+        e.HostExecuted(lp=2, insn="WRMSR"),
+    )
+    assert [tsc(machine, lp) for lp in range(4)] == [0, 0, 1000, 0]
+    assert machine.platform.lps[2].tsc_adjust == 1000
+    machine.do(c.HostExec(insn="WRMSR", lp=2, msr=0x3B, value=-1 & (1 << 64) - 1))
+    assert tsc(machine, 2) == (1 << 64) - 1
+
+
+def test_another_msr_is_refused_by_name_and_nothing_changes():
+    machine = Machine("ci")
+    before = machine.fingerprint()
+    (refused,) = machine.do(c.HostExec(insn="WRMSR", msr=0x1A0, value=1))
+    assert "0x1a0" in refused.reason
+    assert "IA32_TSC_ADJUST" in refused.reason
+    assert machine.fingerprint() == before

@@ -53,11 +53,11 @@ CASES: dict[Key, Case] = {
     ("TDH.VP.ENTER", 15): Case({"rcx": layout.TDVPR | 1 << 52}, FREED, changes=TIED),
     ("TDH.VP.ENTER", 16): Case({"rcx": layout.TDVPR | 1 << 53}, FREED, changes=TIED),
     ("TDH.VP.ENTER", 17): Case(prepare=(*FREED, kit.config(tsc_adjust=1)), changes=TIED),
+    ("TDH.VP.ENTER", 18): Case(prepare=(*FREED, kit.vps_field("LAST_EXIT_TSC", 1)), changes=TIED),
     ("TDH.VP.ENTER", 19): Case(prepare=(*FREED, kit.config(monitor_ok=False)), changes=TIED),
 }  # fmt: skip
 
 UNREACHABLE: dict[Key, str] = {
-    ("TDH.VP.ENTER", 18): "there is no clock in the model, so the TSC cannot go back",
     ("TDH.VP.ENTER", 21): "the modelled processors finish one SEAMCALL before the next begins",
     ("TDH.VP.ENTER", 22): "no refusal but an emulated TD exit: test_stepping.py",
 }

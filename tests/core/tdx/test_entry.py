@@ -2,6 +2,7 @@
 
 import pytest
 
+from tdxviz.core import commands as c
 from tdxviz.core import events as e
 from tdxviz.core.arch import status as s
 from tdxviz.core.drive import drive
@@ -103,3 +104,33 @@ def test_a_flush_of_any_vcpu_makes_the_processor_forget_who_ran_last(twins):
     assert call(machine, "TDH.VP.FLUSH", rcx=FIRST) == "TDX_SUCCESS"
     events = kit.seamcall(machine, "TDH.VP.ENTER", rcx=SECOND)
     assert [type(n) for n in events if isinstance(n, e.IbpbIssued)] == [e.IbpbIssued]
+
+
+def test_a_vcpu_that_moves_finds_no_lower_counter(twins):
+    machine = twins.copy()
+    assert call(machine, "TDH.VP.ENTER", rcx=FIRST) == "entered"
+    machine.do(c.RunGuest(lp=0, steps=500, trace=False))
+    before = machine.platform.lps[0].guest_tsc()
+    back(machine, 0)
+    assert call(machine, "TDH.VP.FLUSH", rcx=FIRST) == "TDX_SUCCESS"
+    assert call(machine, "TDH.VP.ENTER", lp=3, rcx=FIRST) == "entered"
+    assert machine.platform.lps[3].guest_tsc() >= before > 0
+
+
+@pytest.mark.parametrize("value", [0, 1 << 40])
+def test_a_host_that_writes_the_counter_cannot_enter(twins, value):
+    machine = twins.copy()
+    assert call(machine, "TDH.VP.ENTER", rcx=FIRST) == "entered"
+    machine.do(c.RunGuest(lp=0, steps=500, trace=False))
+    back(machine, 0)
+    machine.do(c.HostExec(insn="WRMSR", lp=0, msr=0x10, value=value))
+    (refused,) = kit.seamcall(machine, "TDH.VP.ENTER", rcx=FIRST)
+    assert (s.name_of(refused.status), refused.status & 0xFFFF) == ("TDX_INCONSISTENT_MSR", 0x3B)
+    machine.do(c.HostExec(insn="WRMSR", lp=0, msr=0x3B, value=0))
+    assert call(machine, "TDH.VP.ENTER", rcx=FIRST) == "entered"
+
+
+def test_the_counter_may_roll_over_between_exit_and_entry(twins):
+    machine = twins.copy()
+    Vcpu(kit.td(machine), FIRST).vps["LAST_EXIT_TSC"] = (1 << 64) - 5
+    assert call(machine, "TDH.VP.ENTER", rcx=FIRST) == "entered"

@@ -114,3 +114,15 @@ def test_no_leaf_touches_memory_whose_key_is_gone(built, life):
         events = twin.do(kit.valid(leaf))
         assert isinstance(events[-1], e.LeafReturned), (leaf, events)
         assert not twin.module.dead
+
+
+def test_the_tds_counter_is_laid_down_when_the_td_is_made():
+    machine = kit.before("TDH.MNG.INIT")
+    machine.platform.lps[3].retired = 1000
+    kit.host_bytes(layout.TD_PARAMS + 40, (50).to_bytes(2, "little"))(machine)
+    assert kit.answer(machine.do(kit.valid("TDH.MNG.INIT"))).status == 0
+    told = [
+        kit.answer(kit.seamcall(machine, "TDH.MNG.RD", rcx=layout.TDR, rdx=field)).outputs["R8"]
+        for field in (0x111000030000000A, 0x111000030000000B, 0x8210000100000000, 0x8210000300000001)
+    ]
+    assert told == [(1 << 64) - 500, 1 << 47, 0, 0]
