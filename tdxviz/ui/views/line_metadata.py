@@ -50,7 +50,7 @@ def metadata_height(brush: Brush, width: float, picture: LinePicture, pitch: flo
     """How much room ``paint_metadata`` takes: it is painted where nobody sees it."""
     brush.p.save()
     brush.p.setClipRect(QRectF(0, 0, 0, 0))
-    bottom = paint_metadata(_Deaf(), brush, QRectF(0, 0, width, 0), picture, pitch)  # type: ignore[arg-type]
+    bottom = paint_metadata(_Deaf(), brush, QRectF(0, 0, width, 0), picture, pitch)  # type: ignore[arg-type]  # because only hit() of a panel is asked
     brush.p.restore()
     return bottom
 

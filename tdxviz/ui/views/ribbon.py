@@ -1,6 +1,7 @@
 """The whole physical memory as one ribbon: a segment an owner, the chosen page marked."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QBrush, QMouseEvent, QPen, QPolygonF
@@ -12,6 +13,9 @@ from tdxviz.ui.present.hexes import spaced
 from tdxviz.ui.theme import OWNER_HUES
 from tdxviz.ui.views.board import Board
 from tdxviz.ui.views.stage_brush import CENTRE, LEFT, Brush
+
+if TYPE_CHECKING:
+    from tdxviz.session.moment import Focus
 
 LEAST = 15
 """Narrowest segment: room for its letter."""
@@ -102,9 +106,9 @@ class RibbonPanel(Board):
         low, size = part.low, part.size
         self.link(rect.adjusted(u, 1.5 * u, -2 * u, -1.5 * u), lambda f: self._hovers(f, low, size))
 
-    def _hovers(self, focus: object, low: int, size: int) -> bool:
+    def _hovers(self, focus: "Focus | None", low: int, size: int) -> bool:
         """A segment is framed while it is hovered; the chosen page has its own mark."""
-        return focus is not self.moment.focus and links.in_range(focus, low, size)  # type: ignore[arg-type]
+        return focus is not self.moment.focus and links.in_range(focus, low, size)
 
     def _gaps(self, brush: Brush, rect: QRectF, part: present.Segment) -> None:
         """Pages in between that nobody uses, where a page is wide enough to be seen."""

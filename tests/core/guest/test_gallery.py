@@ -4,25 +4,28 @@ import hashlib
 import shutil
 import subprocess
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from tdxviz.core.drive import carry_out
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.guest import gallery
+from tdxviz.core.guest.asm import library
 from tdxviz.core.guest.asm.assembler import assemble
 from tdxviz.core.host import guest_run, guests
 from tests.core.host.test_guest_run import prepared
 
 NAMES = [guest.name for guest in gallery.guests()]
+LIBRARY = Path(library.__file__).parent
 SORTED = "15 47 71 91 103 107 135 136 143"
 CONSOLE = {
     "hello": "hello from inside the trust domain\n",
-    "crc32": "cbf43926\n",
+    "crc32": "cbf43926 \n",
     "fibonacci": "0 1 1 2 3 5 8 13 21 34 55 89 144 233 377 \n",
     "interpreter": "TDX!\n",
     "sha256": hashlib.sha256(b"abc").hexdigest() + "\n",
-    "primes": "168\n",
+    "primes": "168 \n",
     "rtmr": hashlib.sha384(bytes(48) + b"\x11" * 48).hexdigest() + "\n",
     "secret": "",
     "vmx": "VMXON: invalid opcode\n",
@@ -89,7 +92,7 @@ def test_gnu_as_makes_the_same_bytes(name, tmp_path):
     made = assemble(text)
     (tmp_path / "s.s").write_text(text)
     places = [f"--section-start={section}={address:#x}" for section, address, _, _ in made.sections]
-    for command in (["as", "--64", "-o", "s.o", "s.s"],
+    for command in (["as", "--64", f"-I{LIBRARY}", "-o", "s.o", "s.s"],
                     ["ld", "-e", "_start", "--no-warn-rwx-segments", *places, "-o", "s.elf", "s.o"]):  # fmt: skip
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

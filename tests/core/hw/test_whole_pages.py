@@ -39,7 +39,7 @@ class Bench:
     """One platform; ``eager`` ones write and read pages line by line."""
 
     def __init__(self, world: str, eager: bool) -> None:
-        self.p = Platform.fresh(world, 7)  # type: ignore[arg-type]
+        self.p = Platform.fresh(world, 7)  # type: ignore[arg-type]  # because tests name worlds as text
         self.eager, self.told = eager, []
         self.p.listen(self.told.append)
         for keyid in (33, 34):
@@ -93,7 +93,7 @@ class Bench:
     def _outside(self, deed: str, at: int, field: object) -> None:
         match deed:
             case "flip":
-                io.probe_command(self.p, c.FlipBit(hpa=at, field=field, bit=0))  # type: ignore[arg-type]
+                io.probe_command(self.p, c.FlipBit(hpa=at, field=field, bit=0))  # type: ignore[arg-type]  # because it is drawn
             case "capture":
                 io.probe_command(self.p, c.BusCapture(hpa=at))
             case "inject":

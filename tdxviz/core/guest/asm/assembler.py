@@ -4,6 +4,7 @@ from tdxviz.core.guest import encoder
 from tdxviz.core.guest.asm import directive, operand
 from tdxviz.core.guest.asm.errors import AssemblyError, Problem, SourceError
 from tdxviz.core.guest.asm.expression import Stream, Value, parse
+from tdxviz.core.guest.asm.library import library
 from tdxviz.core.guest.asm.program import BASE, Assembly, Section, placed
 from tdxviz.core.guest.asm.scan import Token
 from tdxviz.core.guest.asm.source import Statement, read
@@ -18,13 +19,15 @@ def assemble(
     text: str, *, name: str = "", places: dict[str, Gla] | None = None, includes: dict[str, bytes] | None = None,
     bits: int = 64,
 ) -> Assembly:  # fmt: skip
-    """A source text as machine code. ``places``: addresses of sections that must not move.
+    """A source text as machine code. ``places``: addresses of sections that must not move. ``includes``:
+    what ``.incbin`` and ``.include`` know besides the library.
 
     Raises:
         AssemblyError: with every problem found, each at its line and column.
     """
     problems: list[Problem] = []
-    job = _Job(read(text, problems), places or {}, includes or {}, bits)
+    known = library() | (includes or {})
+    job = _Job(read(text, problems, known), places or {}, known, bits)
     if not problems:
         job.run(problems)
     if problems:

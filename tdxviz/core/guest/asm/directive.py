@@ -163,10 +163,15 @@ def _macro(job: Pass, word: Token, stream: Stream) -> None:
     raise SourceError(word.column, f"{word.text} is not known here; .rept repeats, .set names a number")
 
 
+def _include(job: Pass, word: Token, stream: Stream) -> None:
+    """``source`` has written out those of the source itself."""
+    raise SourceError(word.column, "an included text cannot include another")
+
+
 TABLE: dict[str, Run] = {
     ".ascii": _text, ".asciz": _text, ".string": _text, ".zero": _zero, ".skip": _zero, ".space": _zero,
     ".fill": _fill, ".align": _align, ".balign": _align, ".p2align": _align, ".org": _org, ".set": _set,
     ".equ": _set, ".section": _section, ".code16": _code, ".code32": _code, ".code64": _code,
-    ".intel_syntax": _syntax, ".att_syntax": _att, ".incbin": _incbin, ".macro": _macro, ".include": _macro,
+    ".intel_syntax": _syntax, ".att_syntax": _att, ".incbin": _incbin, ".macro": _macro, ".include": _include,
     ".if": _macro, ".ifdef": _macro,
 }  # fmt: skip

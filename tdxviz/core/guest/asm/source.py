@@ -1,5 +1,6 @@
-"""A source text as a flat list of statements: comments gone, ``.rept`` written out."""
+"""A source text as a flat list of statements: comments gone, ``.include`` and ``.rept`` written out."""
 
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from tdxviz.core.guest.asm.errors import Problem, SourceError
@@ -24,28 +25,48 @@ class Statement(NamedTuple):
         return self.tokens[0].text.lower()
 
 
-def read(text: str, problems: list[Problem]) -> list[Statement]:
-    """All statements; what cannot be read goes into ``problems``."""
+def read(text: str, problems: list[Problem], includes: Mapping[str, bytes]) -> list[Statement]:
+    """All statements; what cannot be read goes into ``problems``. ``.include`` knows ``includes`` and no file."""
     if len(text) > LONGEST_TEXT:
         problems.append(Problem(1, 1, f"the source has {len(text)} characters; {LONGEST_TEXT} is the most"))
         return []
     flat: list[Statement] = []
+    for statement in _lines(text, problems):
+        if statement.first == ".include":
+            flat += _included(statement, includes, problems)
+        else:
+            flat.append(statement)
+    try:
+        return _written_out(flat, problems, MOST_STATEMENTS)
+    except RecursionError:
+        problems.append(Problem(1, 1, ".rept is nested too deep"))
+        return []
+
+
+def _lines(text: str, problems: list[Problem]) -> Iterator[Statement]:
     for number, line in enumerate(without_block_comments(text).split("\n"), start=1):
         try:
             for tokens in statements(line):
                 last = tokens[-1]
                 words = line[tokens[0].column - 1 : last.column - 1 + len(last.text)]
                 while len(tokens) > 2 and tokens[1].text == ":" and tokens[2].text in BLOCK:
-                    flat.append(Statement(number, tokens[:2], words))
+                    yield Statement(number, tokens[:2], words)
                     tokens = tokens[2:]
-                flat.append(Statement(number, tokens, words))
+                yield Statement(number, tokens, words)
         except SourceError as slip:
             problems.append(Problem(number, slip.column, slip.text))
-    try:
-        return _written_out(flat, problems, MOST_STATEMENTS)
-    except RecursionError:
-        problems.append(Problem(1, 1, ".rept is nested too deep"))
+
+
+def _included(here: Statement, includes: Mapping[str, bytes], problems: list[Problem]) -> list[Statement]:
+    """The statements of an included text, all at the line that includes it. It includes no further ones."""
+    token = here.tokens[1] if len(here.tokens) == 2 else here.tokens[0]
+    name = token.text.strip('"') if token.kind == "string" else ""
+    if name not in includes:
+        known = ", ".join(sorted(n for n in includes if n.endswith(".s"))) or "nothing"
+        text = f'.include "{name}": no file is read from here; what can be included is {known}'
+        problems.append(Problem(here.line, token.column, text))
         return []
+    return [s._replace(line=here.line) for s in _lines(includes[name].decode(), problems)]
 
 
 def _written_out(flat: list[Statement], problems: list[Problem], room: int) -> list[Statement]:

@@ -31,20 +31,6 @@ _start: lea     rbx, [rip + leaves]
         xor     eax, eax
         ret
 
-print_hex:                              # EDX, eight digits and a blank
-        mov     ecx, 8
-1:      rol     edx, 4
-        mov     eax, edx
-        and     eax, 15
-        add     al, 0x30
-        cmp     al, 0x3A
-        jb      2f
-        add     al, 0x27
-2:      out     0xE9, al
-        dec     ecx
-        jnz     1b
-        mov     al, 32
-        out     0xE9, al
-        ret
+        .include "print_hex.s"
 
 leaves: .long   0, 1, 0x21, 0x40000000

@@ -29,26 +29,14 @@ _start: lea     rdi, [rip + table]
         mov     ebx, eax
         mov     edx, eax
         call    print_hex
+        mov     al, 10
+        out     0xE9, al
         xor     eax, eax
         cmp     ebx, 0xCBF43926         # the check value of CRC-32
         setne   al
         ret
 
-print_hex:                              # EDX, eight digits and a line end
-        mov     ecx, 8
-1:      rol     edx, 4
-        mov     eax, edx
-        and     eax, 15
-        add     al, 0x30
-        cmp     al, 0x3A
-        jb      2f
-        add     al, 0x27
-2:      out     0xE9, al
-        dec     ecx
-        jnz     1b
-        mov     al, 10
-        out     0xE9, al
-        ret
+        .include "print_hex.s"
 
 text:   .ascii  "123456789"
 text_end:

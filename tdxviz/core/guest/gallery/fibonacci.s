@@ -4,7 +4,7 @@
 _start: xor     ebx, ebx
 1:      mov     edi, ebx
         call    fib
-        call    print
+        call    print_decimal
         inc     ebx
         cmp     ebx, 15
         jb      1b
@@ -28,20 +28,4 @@ fib:    cmp     edi, 2                  # EAX = fib(EDI)
         add     eax, edx
         ret
 
-print:                                  # EAX in decimal, and a blank
-        mov     ecx, 10
-        xor     esi, esi
-1:      xor     edx, edx
-        div     ecx
-        add     edx, 0x30
-        push    rdx
-        inc     esi
-        test    eax, eax
-        jnz     1b
-2:      pop     rax
-        out     0xE9, al
-        dec     esi
-        jnz     2b
-        mov     al, 32
-        out     0xE9, al
-        ret
+        .include "print_decimal.s"

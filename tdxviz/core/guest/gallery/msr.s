@@ -38,21 +38,7 @@ told:   lea     rsi, [rip + words]
         inc     rsi
         jmp     1b
 
-print_hex:                              # EDX, eight digits and a blank
-        mov     ecx, 8
-1:      rol     edx, 4
-        mov     eax, edx
-        and     eax, 15
-        add     al, 0x30
-        cmp     al, 0x3A
-        jb      2f
-        add     al, 0x27
-2:      out     0xE9, al
-        dec     ecx
-        jnz     1b
-        mov     al, 32
-        out     0xE9, al
-        ret
+        .include "print_hex.s"
 
 numbers:                                # EFER, APIC_BASE, PAT, FS_BASE, MISC_ENABLE, VMX_BASIC
         .long   0xC0000080, 0x1B, 0x277, 0xC0000100, 0x1A0, 0x480

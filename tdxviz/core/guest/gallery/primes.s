@@ -23,23 +23,13 @@ _start: lea     rdi, [rip + sieve]
         inc     ecx
         cmp     ecx, COUNT
         jb      4b
-        mov     ecx, 10
-        xor     esi, esi
-5:      xor     edx, edx
-        div     ecx
-        add     edx, 0x30
-        push    rdx
-        inc     esi
-        test    eax, eax
-        jnz     5b
-6:      pop     rax
-        out     0xE9, al
-        dec     esi
-        jnz     6b
+        call    print_decimal
         mov     al, 10
         out     0xE9, al
         xor     eax, eax
         ret
+
+        .include "print_decimal.s"
 
         .bss
         .align  64

@@ -26,7 +26,7 @@ _start: lea     rdi, [rip + numbers]
         jz      3f
         cmp     eax, [rbx + rbp * 4 - 4]
         jb      wrong
-3:      call    print
+3:      call    print_decimal
         inc     ebp
         cmp     ebp, COUNT
         jb      2b
@@ -75,23 +75,7 @@ sort:                                   # dwords from RDI up to and including RS
         call    sort
 9:      ret
 
-print:                                  # EAX in decimal, and a blank
-        mov     ecx, 10
-        xor     esi, esi
-1:      xor     edx, edx
-        div     ecx
-        add     edx, 0x30
-        push    rdx
-        inc     esi
-        test    eax, eax
-        jnz     1b
-2:      pop     rax
-        out     0xE9, al
-        dec     esi
-        jnz     2b
-        mov     al, 32
-        out     0xE9, al
-        ret
+        .include "print_decimal.s"
 
         .bss
         .align  64

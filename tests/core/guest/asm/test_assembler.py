@@ -9,6 +9,7 @@ import pytest
 
 from tdxviz.core.guest.asm.assembler import assemble
 from tdxviz.core.guest.asm.errors import AssemblyError
+from tdxviz.core.guest.asm.library import library
 
 ROOT = Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -130,6 +131,31 @@ def test_the_shipped_sources_have_the_bytes_of_gnu_as():
     for _, address, data, _ in made.sections:
         for n in range(0, len(data), 4096):
             assert data[n : n + 4096].ljust(4096, b"\x00") == pages[address + n]
+
+
+def test_an_included_text_stands_at_the_line_that_includes_it():
+    made = assemble('_start: call two\n.include "two.s"\nhlt\n', includes={"two.s": b"two: nop\nret\n"})
+    assert made.sections[0][2].hex() == "e80000000090c3f4"
+    assert [line for line, _ in made.lines.values()] == [1, 2, 2, 3]
+
+
+def test_every_text_of_the_library_assembles_alone():
+    for name in library():
+        made = assemble(f'.include "{name}"\n')
+        assert name.removesuffix(".s") in made.symbols
+
+
+def test_no_file_is_included():
+    with pytest.raises(AssemblyError) as failed:
+        assemble('nop\n  .include "/etc/passwd"\n')
+    (problem,) = failed.value.problems
+    assert (problem.line, problem.column) == (2, 12)
+    assert "no file is read" in problem.text and "print_decimal.s" in problem.text
+
+
+def test_an_included_text_includes_nothing():
+    with pytest.raises(AssemblyError, match="cannot include another"):
+        assemble('.include "a.s"', includes={"a.s": b'.include "a.s"'})
 
 
 def test_sections_are_placed_page_by_page_with_bss_last():
