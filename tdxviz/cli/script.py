@@ -67,9 +67,10 @@ def _status(events: list[Event]) -> dict[str, str | None] | None:
     if not done:
         return None
     returned = done[-1]
-    checks = BY_NAME[returned.name].checks if returned.name in BY_NAME else ()
-    failed = checks[returned.passed].text if returned.reason and returned.passed < len(checks) else None
-    more = {"leaf": returned.name, "check": failed, "reason": returned.reason or None}
+    leaf = BY_NAME.get(returned.name)
+    failed = leaf.failed(returned.status, returned.passed) if leaf else None
+    check = leaf.checks[failed].text if leaf and failed is not None else None
+    more = {"leaf": returned.name, "check": check, "reason": returned.reason or None}
     return status_of(returned.status) | more
 
 

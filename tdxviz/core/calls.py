@@ -1,11 +1,18 @@
 """SEAMCALLs and TDCALLs by the name of their leaf."""
 
+from tdxviz.core.arch import metadata
 from tdxviz.core.arch.leaves import BY_NAME, LEAVES
 from tdxviz.core.commands import Command, Seamcall, Tdcall
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.nearest import did_you_mean
 
 SIDES: dict[str, type[Command]] = {"host": Seamcall, "guest": Tdcall}
+FIELDS_OF = {
+    "TDH.SYS": metadata.SYS, "TDG.SYS": metadata.SYS, "TDH.MNG": metadata.TD, "TDG.VM": metadata.TD,
+    "TDH.VP": metadata.VP, "TDG.VP": metadata.VP,
+}  # fmt: skip
+"""Whose metadata the leaves ``.RD`` and ``.WR`` of a family reach; RDX holds the field's id."""
+FIELD_REGISTER = "rdx"
 HIGHEST_VERSION = 0xFF
 
 
@@ -22,6 +29,24 @@ def number_of(leaf: str, version: int = 0, side: str = "") -> int:
     if not 0 <= version <= HIGHEST_VERSION:
         raise TdxvizError(f"version {version} does not fit RAX; 0 to {HIGHEST_VERSION}")
     return row.number | version << 16
+
+
+def field_of(leaf: str, name: str) -> int:
+    """The id of a metadata field, as ``leaf`` takes it: ``NUM_VCPUS``, ``RTMR[3]``.
+
+    Raises:
+        TdxvizError: the leaf takes no field, or knows none of this name; the text names the nearest.
+    """
+    context = FIELDS_OF.get(leaf.rpartition(".")[0])
+    if context is None or not leaf.endswith((".RD", ".WR")):
+        raise TdxvizError(f"{name!r} is no number, and {leaf or 'this call'} takes no metadata field")
+    known = metadata.ids(context)
+    if name not in known:
+        near = [row.name + ("" if row.count == 1 else "[0]") for row in metadata.TABLES[context]]
+        raise TdxvizError(
+            f"there is no {metadata.CONTEXTS[context]} field {name!r}; {did_you_mean(name, near)}"
+        )
+    return known[name]
 
 
 def call(leaf: str, *, version: int = 0, **registers: int) -> Command:

@@ -1,7 +1,8 @@
 """Commands and events as JSON and back. Bytes are base64 text; unknown fields are errors.
 
 Commands may also be written the way people read them: numbers as text (``"0x600000"``), and a
-SEAMCALL or TDCALL by ``leaf`` (and ``version``) instead of ``rax``. The machine itself writes numbers.
+SEAMCALL or TDCALL by ``leaf`` (and ``version``) instead of ``rax``, a metadata field by its name in
+``rdx``. The machine itself writes numbers.
 """
 
 import re
@@ -9,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from tdxviz.core.calls import SIDES, number_of
+from tdxviz.core.calls import FIELD_REGISTER, SIDES, field_of, number_of
 from tdxviz.core.commands import AnyCommand, Command
 from tdxviz.core.events import AnyEvent, Event
 from tdxviz.core.faults import TdxvizError
@@ -69,7 +70,9 @@ def _plainly(text: bytes | str) -> bytes | str:
     kind = COMMANDS.get(str(row.get("do"))) if isinstance(row, dict) else None
     if kind is None:
         return text
+    leaf = str(row.get("leaf", ""))
     changed = _leaf(row, kind.__name__, text)
+    changed |= kind.__name__ in SIDE_OF and _field(row, leaf, text)
     for field in msgspec.structs.fields(kind):
         value = row.get(field.name)
         if isinstance(value, str) and field.type in (int, int | None) and NUMBER.fullmatch(value):
@@ -90,6 +93,18 @@ def _leaf(row: dict[str, Any], kind: str, text: bytes | str) -> bool:
         row["rax"] = number_of(leaf, version, SIDE_OF[kind])
     except TdxvizError as error:
         raise Slip(str(error), _column(text, str(leaf))) from None
+    return True
+
+
+def _field(row: dict[str, Any], leaf: str, text: bytes | str) -> bool:
+    """Replace a metadata field's name by its id. Whether there was one."""
+    name = row.get(FIELD_REGISTER)
+    if not isinstance(name, str) or not name[:1].isalpha():
+        return False
+    try:
+        row[FIELD_REGISTER] = field_of(leaf, name)
+    except TdxvizError as error:
+        raise Slip(str(error), _column(text, name)) from None
     return True
 
 
@@ -114,6 +129,8 @@ def _explained(message: str, tag: str, kinds: dict[str, Any], text: bytes | str)
         return Slip(words, _column(text, found[1]))
     if found := re.search(r"Expected `int.*at `\$\.(\w+)`", message):
         words = f'{found[1]} takes a number, as 4096 or "0x1000" ({message})'
+        if found[1] == "rax":
+            words += "; a leaf's name is written as leaf"
         return Slip(words, _column(text, found[1]))
     byte = re.search(r"\(byte (\d+)\)", message)
     return Slip(message, int(byte[1]) + 1 if byte else 0)

@@ -88,3 +88,12 @@ def test_a_mistyped_leaf_tells_line_column_and_the_nearest(tmp_path, capsys):
         "calls.tdxs:7:26: there is no leaf 'TDH.SYS.INTI'; did you mean 'TDH.SYS.INIT'"
         in capsys.readouterr().err
     )
+
+
+def test_what_the_dispatcher_refuses_failed_no_check(tmp_path, capsys):
+    path = tmp_path / "version.tdxs"
+    path.write_text(HEADER + '{"do":"Seamcall","leaf":"TDH.PHYMEM.PAGE.RDMD","version":1,"rcx":4096}\n')
+    assert cli.run(["script", "run", str(path), "--json"]) == 0
+    (step,) = json.loads(capsys.readouterr().out)["steps"]
+    assert step["status"]["name"] == "TDX_OPERAND_INVALID" and step["status"]["operand"] == "RAX"
+    assert step["status"]["check"] is None and step["status"]["reason"]

@@ -71,6 +71,22 @@ def test_calls_may_be_written_as_people_read_them(text: str, rax: int, rcx: int)
 
 
 @pytest.mark.parametrize(
+    ("leaf", "name", "number"),
+    [
+        ("TDH.MNG.RD", "NUM_VCPUS", 0x9010000200000001),
+        ("TDH.MNG.RD", "RTMR[7]", 0x1310000300000047),
+        ("TDH.VP.WR", "Guest RIP", 0x002400030000681E),
+        ("TDH.VP.RD", "EPTP", 0x002400030000201A),
+        ("TDH.MNG.RD", "EPTP", 0x1110000300000004),
+        ("TDH.SYS.RD", "CMR_BASE[1]", 0x9000000300000081),
+    ],
+)
+def test_a_metadata_field_may_be_named(leaf: str, name: str, number: int) -> None:
+    command = codec.decode_command(f'{{"do":"Seamcall","leaf":"{leaf}","rcx":1,"rdx":"{name}"}}')
+    assert (command.rcx, command.rdx) == (1, number)
+
+
+@pytest.mark.parametrize(
     ("text", "slipped", "said"),
     [
         ('{"do":"Seamcall","leaf":"TDH.MNG.CRETE"}', "TDH.MNG.CRETE", "did you mean 'TDH.MNG.CREATE'"),
@@ -79,6 +95,11 @@ def test_calls_may_be_written_as_people_read_them(text: str, rax: int, rcx: int)
         ('{"do":"Seamcall","rax":1,"laef":"x"}', "laef", "did you mean 'leaf'"),
         ('{"do":"Seamcall","leaf":"TDH.VP.RD","rcx":"600000h"}', "rcx", "takes a number"),
         ('{"do":"Seamcall","leaf":"TDH.VP.RD","rax":26}', "rax", "leave one out"),
+        ('{"do":"Tdcall","leaf":"TDG.VP.INFO","rxc":1}', "rxc", "did you mean 'rcx'"),
+        ('{"do":"Seamcall","leaf":"TDH.MNG.RD","rdx":"NUM_VPCUS"}', "NUM_VPCUS", "TD field.*'NUM_VCPUS'"),
+        ('{"do":"Seamcall","leaf":"TDH.MNG.RD","rdx":"RTMR"}', "RTMR", r"did you mean 'RTMR\[0\]'"),
+        ('{"do":"Seamcall","leaf":"TDH.MNG.INIT","rdx":"HKID"}', "HKID", "takes no metadata field"),
+        ('{"do":"Seamcall","rax":"TDH.MNG.RD"}', "rax", "leaf's name is written as leaf"),
         ('{"do":"Seemcall","rax":26}', "Seemcall", "did you mean 'Seamcall'"),
     ],
 )

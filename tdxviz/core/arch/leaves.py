@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tdxviz.core.arch import status as s
 from tdxviz.core.arch.leaf_table import ROWS
 
 
@@ -26,6 +27,16 @@ class Leaf:
     checks: tuple[Check, ...]
     op_states: frozenset[str]
     source: tuple[str, ...]
+
+    def failed(self, status: int, passed: int) -> int | None:
+        """Index of the check that gave ``status`` after ``passed`` others; None on success, or when the
+        dispatcher refused before any."""
+        if not status & s.ERROR or passed >= len(self.checks):
+            return None
+        check, operand = self.checks[passed], s.operand_of(status)
+        if s.name_of(status) not in check.status:
+            return None
+        return passed if check.operand is None or operand is None or operand in check.operand else None
 
 
 def _leaf(row: dict) -> Leaf:

@@ -287,6 +287,16 @@ def named(name: str) -> Field:
 _BY_NAME = {row.name: row for row in FIELDS}
 
 
+@cache
+def ids(context: int) -> dict[str, int]:
+    """Every element's id by name: ``HKID``; ``RTMR[3]`` where a row has several."""
+    return {
+        row.name if row.count == 1 else f"{row.name}[{n}]": row.element_id(n)
+        for row in TABLES[context]
+        for n in range(row.count)
+    }
+
+
 def following(context: int, field_id: int, readable: str) -> int:
     """Id of the next element that ``host``, ``debug`` or ``guest`` may read; NULL_ID after the last.
     NULL_ID asks for the first."""

@@ -88,16 +88,7 @@ class Calls:
 
 def failing(leaf: Leaf, event: LeafReturned) -> int | None:
     """Index of the check that failed; None on success, or when the dispatcher refused before any."""
-    if not event.status & s.ERROR or event.passed >= len(leaf.checks):
-        return None
-    check = leaf.checks[event.passed]
-    operand = s.operand_of(event.status)
-    named = s.name_of(event.status) in check.status
-    return (
-        event.passed
-        if named and (check.operand is None or operand is None or operand in check.operand)
-        else None
-    )
+    return leaf.failed(event.status, event.passed)
 
 
 def checks(leaf: Leaf, event: LeafReturned | None) -> tuple[CheckRow, ...]:
