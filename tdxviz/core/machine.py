@@ -54,6 +54,8 @@ class Machine:
         self.frozen = False
         self.books: Books = NONE
         """What the host that built the guest knows of it; no part of the state."""
+        self.ran = 0
+        """Steps that the newest ``RunGuest`` took; no part of the state."""
         self._news: list[Event] = []
         self._limit = -1
         self._listen()
@@ -124,7 +126,7 @@ class Machine:
             case c.Tdcall():
                 running.tdcall(self.state, command)
             case c.RunGuest():
-                running.run_guest(self.state, command)
+                self.ran = running.run_guest(self.state, command)
             case c.RaiseInterrupt():
                 running.raise_interrupt(self.state, command)
             case c.Reboot():
@@ -210,6 +212,6 @@ class Machine:
         twin.world, twin.seed = self.world, self.seed
         twin.state = self.state.copy()
         twin.frozen, twin.books = self.frozen, self.books
-        twin._news, twin._limit = [], -1
+        twin.ran, twin._news, twin._limit = 0, [], -1
         twin._listen()
         return twin

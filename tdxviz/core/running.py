@@ -44,8 +44,9 @@ CALL_LENGTH = 2
 OTHERS = {"nmi": NMI, "init": INIT, "smi": SMI, "msmi": MSMI}
 
 
-def run_guest(state: State, command: c.RunGuest) -> None:
-    """Up to ``steps`` instructions of whatever guest is entered on the logical processor."""
+def run_guest(state: State, command: c.RunGuest) -> int:
+    """Up to ``steps`` instructions of whatever guest is entered on the logical processor. Returns how
+    many steps it took; what was delivered instead of an instruction counts as one."""
     lp = state.platform.lps[command.lp]
     if lp.mode == "host":
         state.platform.note(
@@ -55,8 +56,8 @@ def run_guest(state: State, command: c.RunGuest) -> None:
                 reason=f"no guest is entered on logical processor {lp.id}; enter it first",
             )
         )
-        return
-    _go_on(state, lp, command.steps, Goal(command.until, command.stop_before, lp.retired))
+        return 0
+    return _go_on(state, lp, command.steps, Goal(command.until, command.stop_before, lp.retired))
 
 
 def wait(state: State, command: c.HostWait) -> None:
@@ -79,8 +80,9 @@ class Goal(NamedTuple):
     first: int = 0
 
 
-def _go_on(state: State, lp: LogicalProcessor, steps: int, goal: Goal) -> bool:
-    """Up to ``steps`` instructions, and those that the stepping filter adds. Returns whether any ran."""
+def _go_on(state: State, lp: LogicalProcessor, steps: int, goal: Goal) -> int:
+    """Up to ``steps`` instructions, and those that the stepping filter adds. Returns how many of the steps
+    were used."""
     left = steps
     while lp.mode != "host" and (left > 0 or _held_back(state, lp)):
         held = _held_back(state, lp)
@@ -92,7 +94,7 @@ def _go_on(state: State, lp: LogicalProcessor, steps: int, goal: Goal) -> bool:
         left -= 0 if held else used
         if used == 0 or (lp.mode != "host" and not held and lp.cpu.rip == goal.until):
             break
-    return left < steps
+    return steps - left
 
 
 def _held_back(state: State, lp: LogicalProcessor) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.units import World
 from tdxviz.session.actions import Action, expand
+from tdxviz.session.inside import Depth
 from tdxviz.session.setup import prepared
 from tdxviz.session.timeline import Timeline
 
@@ -20,6 +21,8 @@ class Branch:
     """Number of the branch it left, -1 for the first."""
     fork_index: int = 0
     """Index at which it left its parent, in the world where that happened."""
+    fork_depth: Depth | None = None
+    """The same, if that was inside a silent run."""
     actions: list[Action] = field(default_factory=list)
     timelines: dict[World, Timeline] = field(default_factory=dict)
 
@@ -33,11 +36,11 @@ class Branch:
             perform_or_note(timeline, action)
         return timeline
 
-    def fork(self, name: str, number: int, world: World, index: int) -> "Branch":
+    def fork(self, name: str, number: int, world: World, index: int, depth: Depth | None = None) -> "Branch":
         """A branch off this one (which is branch ``number``) at an index of one world."""
-        timeline = self.timeline(world).fork(index)
+        timeline = self.timeline(world).fork(index, depth)
         actions = [entry.action for entry in timeline.entries]
-        return Branch(name, self.seed, self.scenario, number, index, actions, {world: timeline})
+        return Branch(name, self.seed, self.scenario, number, index, depth, actions, {world: timeline})
 
 
 def perform_or_note(timeline: Timeline, action: Action) -> None:

@@ -109,6 +109,13 @@ class Leaf(msgspec.Struct, forbid_unknown_fields=True):
     r9: int | str = 0
 
 
+class Program(msgspec.Struct, forbid_unknown_fields=True):
+    """``source``: assembly text. ``limit``: instructions after which it is stopped."""
+
+    source: str
+    limit: int = 5_000_000
+
+
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):
     pass
 
@@ -122,6 +129,8 @@ DEEDS: tuple[Deed, ...] = (
          tooltip="The host enters the guest and lets it run, until a label if one is given"),
     Deed("td.enter", "Host enters the guest once", Enter, f"{GUEST}:enter_once", "guest",
          tooltip="TDH.VP.ENTER (or VMRESUME), and nothing after it: an exit is left as it is"),
+    Deed("program", "Run a program of your own", Program, f"{GUEST}:program", "guest",
+         tooltip="Build a guest around assembly source and let it run to its end; in an empty machine"),
     Deed("vp.write", "Host writes register {register} of the vCPU", Register, f"{GUEST}:write_register",
          tooltip="TDH.VP.WR in a TDX world, its own memory for an ordinary VM"),
     Deed("touch", "Run the guest until it uses {at}", Touch, f"{GUEST}:touch", "guest",

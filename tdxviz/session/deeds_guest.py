@@ -1,6 +1,6 @@
 """Letting the guest run, and playing attacks. Each function expands one action."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 from tdxviz.core import commands as c
 from tdxviz.core import events as e
@@ -11,14 +11,16 @@ from tdxviz.core.attacks import catalogue
 from tdxviz.core.attacks.play import play
 from tdxviz.core.drive import drive
 from tdxviz.core.faults import TdxvizError
-from tdxviz.core.host import layout, run
+from tdxviz.core.guest.load.open import source
+from tdxviz.core.host import guest_run, guests, layout, run
+from tdxviz.core.host.vmm import Vmm
 from tdxviz.core.machine import Machine
 from tdxviz.core.nearest import did_you_mean
 from tdxviz.core.units import LINE, U64, Hpa, line_of
 from tdxviz.session import deeds as d
 from tdxviz.session import places
 from tdxviz.session.actions import Script
-from tdxviz.session.timeline import MOST_STEPS
+from tdxviz.session.timeline import MOST_STEPS, SILENT_CHUNK
 
 AHEAD = 64
 """Instructions looked ahead, on a copy, while waiting for the guest to use a line."""
@@ -38,6 +40,31 @@ def enter_once(machine: Machine, args: d.Enter) -> Script:
     if machine.platform.lps[lp].mode != "host":
         yield c.RunGuest(lp=lp, steps=steps)
     return None
+
+
+def program(machine: Machine, args: d.Program) -> Script:
+    """Build a guest around the source and serve it honestly; it tells nothing while it runs."""
+    if not 0 < args.limit <= MOST_STEPS:
+        raise TdxvizError(f"limit {args.limit} must be 1..{MOST_STEPS}")
+    if machine.vms or (machine.module is not None and machine.module.pamt):
+        raise TdxvizError("a guest is here already; a program of your own needs an empty machine")
+    yield from run_program(machine, args, Vmm())
+    return None
+
+
+def run_program(
+    machine: Machine, args: d.Program, vmm: Vmm
+) -> Generator[c.Command, tuple[e.Event, ...], guest_run.Outcome]:
+    """The same with a host whose console can be listened to. Returns how the program ended."""
+    image = source(args.source, "program")
+    pages = guests.plan(image)
+    machine.books = guests.books(image, pages)
+    yield from guest_run.start(machine, pages)
+    return (
+        yield from guest_run.serve(
+            machine, args.limit, vmm=vmm, demand=guests.Demand(pages), most=SILENT_CHUNK
+        )
+    )
 
 
 def write_register(machine: Machine, args: d.Register) -> Script:

@@ -17,6 +17,7 @@ from tdxviz.core.commands import SCHEMA, AnyCommand, Command
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.nearest import did_you_mean
 from tdxviz.core.units import World
+from tdxviz.session.inside import Spot
 
 LARGEST_FILE = 32 * 1024 * 1024
 MOST_COMMANDS = 200_000
@@ -43,11 +44,14 @@ class ActionLine(Line, frozen=True, omit_defaults=True):
     commands: list[AnyCommand] | None = None
 
 
-class ForkLine(Line, frozen=True):
-    """A new branch that shares the present one's past up to index ``at``."""
+class ForkLine(Line, frozen=True, omit_defaults=True):
+    """A new branch that shares the present one's past up to index ``at``, or up to ``steps`` inside the
+    silent run that is command ``run``."""
 
     fork: str
     at: int
+    run: int | None = None
+    steps: int = 0
 
 
 class BranchLine(Line, frozen=True):
@@ -65,10 +69,12 @@ class BookmarkLine(Line, frozen=True):
     at: int
 
 
-class PlaceLine(Line, frozen=True):
-    """Where the learner stood when the file was saved."""
+class PlaceLine(Line, frozen=True, omit_defaults=True):
+    """Where the learner stood when the file was saved; ``run`` and ``steps`` as in a fork."""
 
     at: int
+    run: int | None = None
+    steps: int = 0
 
 
 class ClosedLine(Line, frozen=True):
@@ -251,8 +257,14 @@ class Journal:
                     file.close()
 
 
-def place(index: int) -> bytes:
-    return msgspec.json.encode(PlaceLine(at=index)) + b"\n"
+def fork(name: str, here: Spot) -> ForkLine:
+    run, steps = here.depth or (None, 0)
+    return ForkLine(fork=name, at=here.index, run=run, steps=steps)
+
+
+def place(here: Spot) -> bytes:
+    run, steps = here.depth or (None, 0)
+    return msgspec.json.encode(PlaceLine(at=here.index, run=run, steps=steps)) + b"\n"
 
 
 def write_file(path: str | Path, data: bytes) -> None:

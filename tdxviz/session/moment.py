@@ -6,6 +6,7 @@ from tdxviz.core.events import Event
 from tdxviz.core.machine import Machine
 from tdxviz.core.units import Gpa, Hpa, World
 from tdxviz.core.verdict import Verdict
+from tdxviz.session.inside import Depth
 from tdxviz.session.timeline import Entry
 
 
@@ -43,6 +44,12 @@ class Moment:
     pins: tuple[Focus, ...] = ()
     compare: Machine | None = None
     """The machine of the other world after the same actions, in compare mode."""
+    depth: Depth | None = None
+    """Where in a silent run this is; None between commands and in runs that told everything."""
+    instruction: int = 0
+    """Instructions of all runs of this timeline done by now."""
+    instructions: int = 0
+    """All there are on this timeline."""
 
     @property
     def world(self) -> World:

@@ -14,6 +14,7 @@ from tdxviz.core.units import World
 from tdxviz.core.verdict import Verdict
 from tdxviz.session import journal as j
 from tdxviz.session.actions import Action, Script, arguments, expand
+from tdxviz.session.inside import Depth
 from tdxviz.session.timeline import Entry, Timeline
 
 
@@ -27,6 +28,7 @@ class Player(Protocol):
     def act(self, action: Action) -> object: ...
     def play(self, action: Action, script: Callable[[Machine], Script]) -> object: ...
     def go_to(self, index: int) -> object: ...
+    def go_inside(self, depth: Depth) -> object: ...
     def switch_branch(self, number: int) -> object: ...
     def switch_world(self, world: World) -> object: ...
     def bookmark(self, name: str) -> object: ...
@@ -55,8 +57,10 @@ def _play_line(session: Player, line: j.Line | Command) -> Entry | None:
             session.act(Action(line.action, line.args))
         case j.ActionLine():
             _play_recorded(session, Action(line.action, line.args), line.commands or [])
-        case j.ForkLine():
+        case j.ForkLine() | j.PlaceLine():
             session.go_to(_inside(session, line.at))
+            if line.run is not None:
+                session.go_inside(Depth(line.run, line.steps))
         case j.BranchLine():
             session.switch_branch(line.branch)
         case j.WorldLine():
@@ -65,8 +69,6 @@ def _play_line(session: Player, line: j.Line | Command) -> Entry | None:
             session.go_to(_inside(session, line.at))
             session.bookmark(line.bookmark)
             session.go_to(len(session.timeline.events))
-        case j.PlaceLine():
-            session.go_to(_inside(session, line.at))
         case _:
             return None
     made = session.timeline.entries

@@ -1,7 +1,7 @@
 """Session: the script, its timeline, branches, bookmarks and the file that grows with it."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Literal, cast
 
@@ -11,10 +11,11 @@ from tdxviz.core.faults import TdxvizError
 from tdxviz.core.machine import Machine
 from tdxviz.core.units import World
 from tdxviz.core.verdict import Verdict
+from tdxviz.session import inside, lanes, setup
 from tdxviz.session import journal as j
-from tdxviz.session import lanes, setup
 from tdxviz.session.actions import Action, Script, arguments, expand
 from tdxviz.session.branch import Bookmark, Branch
+from tdxviz.session.inside import Depth, Spot
 from tdxviz.session.moment import Focus, Moment
 from tdxviz.session.reopen import play_lines
 from tdxviz.session.timeline import Entry, Timeline
@@ -41,6 +42,8 @@ class Session:
         self.seed = seed
         self.scenario = scenario
         self.index = 0
+        self.depth: Depth | None = None
+        """Where in a silent run the session stands; None: after ``index`` events, between commands."""
         self.bookmarks: list[Bookmark] = []
         self.branches: list[Branch] = [Branch("main", seed, scenario)]
         self.branch = 0
@@ -84,7 +87,16 @@ class Session:
     @property
     def machine(self) -> Machine:
         """The machine at ``index``. Read-only."""
-        return self.timeline.at(self.index)
+        return self.timeline.at(self.index) if self.depth is None else self.timeline.within(self.depth)
+
+    @property
+    def here(self) -> Spot:
+        """Where the session stands."""
+        return Spot(self.index, self.depth)
+
+    @property
+    def in_the_past(self) -> bool:
+        return self.index < self.total or self.depth is not None
 
     @property
     def notice(self) -> str:
@@ -104,10 +116,10 @@ class Session:
 
     @property
     def moment(self) -> Moment:
-        timeline, index = self.timeline, self.index
-        entry = timeline.entry_at(index)
+        timeline, index, depth = self.timeline, self.index, self.depth
+        entry = timeline.entry_at(index) if depth is None else timeline.entry_of(depth.command)
         return Moment(
-            machine=timeline.at(index),
+            machine=self.machine,
             index=index,
             total=len(timeline.events),
             news=self._news,
@@ -119,7 +131,15 @@ class Session:
             hover=self.hover,
             pins=self.pins,
             compare=self._compared(),
+            depth=depth,
+            instruction=inside.number_at(timeline, self.here),
+            instructions=timeline.steps.total,
         )
+
+    @property
+    def in_silence_at_start(self) -> bool:
+        """Whether the recording begins with a run that told nothing: index 0 lies behind it."""
+        return inside.numbered(self.timeline, 0).depth is not None
 
     # --- acting ---------------------------------------------------------------------------
 
@@ -135,23 +155,28 @@ class Session:
 
     def play(self, action: Action, script: Callable[[Machine], Script]) -> tuple[Event, ...]:
         """``act`` with another script than the action's own: a recording of it."""
+        for _ in self.playing(action, script):
+            pass
+        return self._news
+
+    def playing(self, action: Action, script: Callable[[Machine], Script]) -> Generator[None, None, None]:
+        """``play`` in pieces of one command; whoever closes it early keeps what was done."""
         branch, timeline = self._writable()
         if len(timeline.commands) >= j.MOST_COMMANDS:
             raise TdxvizError(f"the script is full: it has {j.MOST_COMMANDS} commands")
         known = len(timeline.entries)
         try:
-            timeline.perform(action, script(timeline.machine))
+            yield from timeline.performing(action, script(timeline.machine))
         finally:
             if len(timeline.entries) > known:
                 self._adopt(branch, timeline)
-        return self._news
 
     def _writable(self) -> tuple[Branch, Timeline]:
         """The current branch, or a new one (not yet listed) when standing in the past."""
         branch = self.branches[self.branch]
-        if self.index < self.total:
+        if self.in_the_past:
             name = f"branch {len(self.branches)}"
-            branch = branch.fork(name, self.branch, self.world, self.index)
+            branch = branch.fork(name, self.branch, self.world, self.index, self.depth)
         return branch, branch.timeline(self.world)
 
     def _adopt(self, branch: Branch, timeline: Timeline) -> None:
@@ -159,13 +184,13 @@ class Session:
         if branch is not self.branches[self.branch]:
             self.branches.append(branch)
             self.branch = len(self.branches) - 1
-            self.journal.add(j.ForkLine(fork=branch.name, at=branch.fork_index))
+            self.journal.add(j.fork(branch.name, Spot(branch.fork_index, branch.fork_depth)))
         entry = timeline.entries[-1]
         branch.actions.append(entry.action)
         commands = timeline.commands[entry.first_command : entry.end_command]
         line = j.ActionLine(entry.action.name, entry.action.args, cast(list[AnyCommand], commands))
         self.journal.add(line)
-        self.index = self.total
+        self.index, self.depth = self.total, None
         self._news = tuple(timeline.events[entry.first_event :])
         for listener in self.listeners:
             listener(entry, timeline)
@@ -180,16 +205,29 @@ class Session:
     def step(self, unit: Unit = "event", n: int = 1) -> Moment:
         """``n`` units forward, or back if negative; stops at the ends."""
         before = self.index
-        after = self._index_after(unit, n)
-        self._move(after, tuple(self.events[before : max(after, before)]))
+        if unit == "instruction":
+            after = inside.stepped(self.timeline, self.here, n)
+        else:
+            after = Spot(self._index_after(unit, n))
+        self._move(after.index, tuple(self.events[before : max(after.index, before)]), after.depth)
+        return self.moment
+
+    def go_inside(self, depth: Depth) -> Moment:
+        """Into the middle of a silent run. Raises TdxvizError if there is no such place."""
+        there = inside.spot(self.timeline, depth)
+        self._move(there.index, (), there.depth)
+        return self.moment
+
+    def go_to_instruction(self, number: int) -> Moment:
+        """After that many instructions of all runs of this recording; beyond the ends means the end."""
+        there = inside.numbered(self.timeline, number)
+        self._move(there.index, (), there.depth)
         return self.moment
 
     def _index_after(self, unit: Unit, n: int) -> int:
         if unit == "event":
             return self.index + n
-        if unit == "instruction":
-            marks = self.timeline.instructions
-        elif unit == "action":
+        if unit == "action":
             marks = [entry.end_event for entry in self.entries]
         else:
             raise TdxvizError(f"there is no step {unit!r}; known: event, instruction, action")
@@ -199,8 +237,8 @@ class Session:
         at = bisect_left(marks, self.index) + n
         return marks[at] if at >= 0 else 0
 
-    def _move(self, index: int, news: tuple[Event, ...]) -> None:
-        self.index = min(max(index, 0), self.total)
+    def _move(self, index: int, news: tuple[Event, ...], depth: Depth | None = None) -> None:
+        self.index, self.depth = min(max(index, 0), self.total), depth
         self._news = news
 
     # --- branches, bookmarks, worlds ------------------------------------------------------
@@ -266,7 +304,7 @@ class Session:
 
     def save(self, path: str | Path) -> None:
         """Write the whole script with all branches. Raises TdxvizError if that fails."""
-        place = b"" if self.index == self.total else j.place(self.index)
+        place = j.place(self.here) if self.in_the_past else b""
         j.write_file(path, self.journal.text() + place)
 
     @classmethod

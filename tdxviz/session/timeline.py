@@ -18,6 +18,7 @@ from tdxviz.core.machine import Machine
 from tdxviz.core.verdict import Verdict
 from tdxviz.session.actions import Action, describe
 from tdxviz.session.checkpoints import Checkpoints
+from tdxviz.session.inside import Depth, Steps
 from tdxviz.session.lanes import Lanes
 
 TRACED_CHUNK = 64
@@ -29,6 +30,9 @@ MOST_EVENTS = 2_000_000
 """About 2 GB of memory."""
 SILENT_STEPS_PER_EVENT = 16
 """An instruction without trace replays about this much faster than one event."""
+STOPPED = "It was stopped before its end."
+TRAIL = 48
+"""Copies kept of the places passed on the newest way back, one a command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +73,45 @@ class Timeline:
         self._books: list[tuple[int, Books]] = [(0, base.books)]
         """(commands done, what the host knew of its guest from then on): recipes write it down, and a
         replay of their commands would not."""
+        self.steps = Steps()
         self._naming = Lanes()
         self._checkpoints = Checkpoints(base.copy())
+        self._forget()
+
+    def _forget(self) -> None:
+        """What was kept of earlier looks back."""
         self._roving: tuple[int, Machine] | None = None
+        self._trail: dict[int, Machine] = {}
+        self._deep: tuple[Depth, Machine] | None = None
 
     # --- growing --------------------------------------------------------------------------
 
     def perform(self, action: Action, script: Generator[Command, tuple[Event, ...], Verdict | None]) -> Entry:
         """Carry out an action. A ``TdxvizError`` of the script leaves what was done recorded."""
+        for _ in self.performing(action, script):
+            pass
+        return self.entries[-1]
+
+    def performing(
+        self, action: Action, script: Generator[Command, tuple[Event, ...], Verdict | None]
+    ) -> Generator[None, None, None]:
+        """``perform`` in pieces of one command; closed early, it leaves what was done recorded."""
         began = len(self.commands), len(self.events)
         try:
             command = next(script)
             while True:
-                command = script.send(self.run(command))
+                news = self.run(command)
+                yield
+                command = script.send(news)
         except StopIteration as end:
             self._close(action, began, end.value)
+        except GeneratorExit:
+            self._close(action, began, None, STOPPED)
+            raise
         except TdxvizError as error:
             if len(self.commands) > began[0]:
                 self._close(action, began, None, str(error))
             raise
-        return self.entries[-1]
 
     def give_up(self, action: Action, problem: str) -> None:
         """Record that an action has no meaning here, so that later ones keep their numbers."""
@@ -132,6 +155,7 @@ class Timeline:
             raise TdxvizError(f"the timeline is full: it holds {MOST_EVENTS} events")
         events = self._do(command)
         start = len(self.events)
+        self.steps.add(command, self.machine.ran)
         self.commands.append(command)
         self.starts.append(start)
         self.events += events
@@ -184,6 +208,36 @@ class Timeline:
             machine.do(self.commands[done], stop_after=rest)
         return machine
 
+    def within(self, depth: Depth) -> Machine:
+        """The machine in the middle of a silent run. Read-only."""
+        number, steps = depth
+        if steps == 0 or steps >= self.steps.ran(number):
+            return self._after(number if steps == 0 else number + 1)
+        if self._deep is None or self._deep[0].command != number or self._deep[0].steps > steps:
+            self._deep = Depth(number, 0), self._after(number)
+        known, machine = self._deep
+        if known.steps < steps:
+            machine = machine.copy()
+            machine.do(msgspec.structs.replace(self.commands[number], steps=steps - known.steps))
+            self._deep = depth, machine
+        return machine
+
+    def index_of(self, depth: Depth) -> int:
+        """Events shown at a place inside a run."""
+        ended = depth.steps >= self.steps.ran(depth.command)
+        return self.end_of(depth.command) if ended else self.starts[depth.command]
+
+    def twin_after(self, commands: int) -> Machine:
+        """A machine after that many commands, to try something with."""
+        return self._after(commands).copy()
+
+    def command_of_event(self, number: int) -> int:
+        return bisect_right(self.starts, number) - 1
+
+    def end_of(self, number: int) -> int:
+        """Index after all events of a command."""
+        return self.starts[number + 1] if number + 1 < len(self.starts) else len(self.events)
+
     def _after(self, commands: int) -> Machine:
         """A machine after that many commands. Read-only."""
         return self.machine if commands == len(self.commands) else self._replayed(commands)
@@ -193,14 +247,29 @@ class Timeline:
         number, machine = self._checkpoints.nearest(commands)
         if self._roving is not None and number < self._roving[0] <= commands:
             number, machine = self._roving
+        passed = max((n for n in self._trail if n <= commands), default=-1)
+        if passed > number:
+            number, machine = passed, self._trail[passed]
         if number < commands:
             machine = machine.copy()
-            for command in self.commands[number:commands]:
-                machine.do(command)
-            known = bisect_right(self._books, commands, key=lambda row: row[0])
-            machine.books = self._books[known - 1][1]
+            for at in range(number, commands):
+                machine.do(self.commands[at])
+                if self.steps.is_silent(at):
+                    machine.books = self._known(at + 1)
+                    self._pass_by(at + 1, machine)
+            machine.books = self._known(commands)
             self._roving = commands, machine
         return machine
+
+    def _known(self, commands: int) -> Books:
+        """What the host knew of its guest after that many commands."""
+        return self._books[bisect_right(self._books, commands, key=lambda row: row[0]) - 1][1]
+
+    def _pass_by(self, number: int, machine: Machine) -> None:
+        """Going back inside a long run comes by here again soon."""
+        while len(self._trail) >= TRAIL:
+            self._trail.pop(next(iter(self._trail)))
+        self._trail[number] = machine.copy()
 
     def verdict_at(self, index: int) -> Verdict | None:
         """Of the newest attack that is finished at this index."""
@@ -214,19 +283,24 @@ class Timeline:
             return self.entries[number]
         return self.entries[number - 1] if number else None
 
+    def entry_of(self, command: int) -> Entry | None:
+        """The action to which a command belongs."""
+        number = bisect_right(self.entries, command, key=lambda entry: entry.end_command)
+        return self.entries[number] if number < len(self.entries) else None
+
     def actions_at(self, index: int) -> int:
         """How many actions are complete at this index."""
         return bisect_right(self.entries, index, key=lambda entry: entry.end_event)
 
     # --- branching ------------------------------------------------------------------------
 
-    def fork(self, index: int) -> "Timeline":
-        """A timeline with the same past up to ``index``.
+    def fork(self, index: int, depth: Depth | None = None) -> "Timeline":
+        """A timeline with the same past up to ``index``, or up to ``depth`` inside a silent run.
 
         Nobody can act in the middle of an instruction or of a call: what has begun is completed
         first, so the new past may be a few events longer than ``index``.
         """
-        done = self.command_at(index)
+        done = self.command_at(index) if depth is None else depth.command
         twin = object.__new__(Timeline)
         twin.machine = self._after(done).copy()
         twin.commands, twin.starts = self.commands[:done], self.starts[:done]
@@ -238,8 +312,11 @@ class Timeline:
         twin._books = self._books[: bisect_right(self._books, done, key=lambda row: row[0])]
         twin._naming = self._naming.copy()
         twin._checkpoints = self._checkpoints.until(done)
-        twin._roving = None
-        if kept < index:
+        twin.steps = self.steps.until(done)
+        twin._forget()
+        if depth is not None and depth.steps:
+            twin.record(msgspec.structs.replace(self.commands[done], steps=depth.steps))
+        elif depth is None and kept < index:
             twin.record(self._completed(done, index - kept))
         twin._keep_half_done(self.entries)
         return twin

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tdxviz.core.machine import Machine
     from tdxviz.core.units import World
     from tdxviz.session.actions import Action
+    from tdxviz.session.inside import Depth
     from tdxviz.session.lessons.player import Player
     from tdxviz.session.moment import Focus, Moment
     from tdxviz.session.session import Session, Unit
@@ -44,7 +45,7 @@ class Bridge(QObject):
         self.player: Player | None = None
         """The lesson being played; None in free play."""
         self._moment: Moment | None = None
-        self._asked: dict[tuple[int, ...], tuple[Timeline, Questions]] = {}
+        self._asked: dict[tuple[int, int, int, Depth | None], tuple[Timeline, Questions]] = {}
 
     @property
     def moment(self) -> Moment:
@@ -55,19 +56,24 @@ class Bridge(QObject):
 
     def questions(self, moment: Moment) -> Questions:
         """What was asked of this instant's machine already; all panels share the answers."""
-        return self._questions(moment.index, lambda: moment.machine)
+        return self._questions(moment.index, moment.depth, lambda: moment.machine)
 
     def questions_at(self, index: int) -> Questions:
         """The same for another instant of this timeline."""
-        return self._questions(index, lambda: self.session.timeline.at(index))
+        return self._questions(index, None, lambda: self.session.timeline.at(index))
 
-    def _questions(self, index: int, machine: Callable[[], Machine]) -> Questions:
+    def questions_inside(self, depth: Depth) -> Questions:
+        """The same in the middle of a silent run."""
+        index = self.session.timeline.index_of(depth)
+        return self._questions(index, depth, lambda: self.session.timeline.within(depth))
+
+    def _questions(self, index: int, depth: Depth | None, machine: Callable[[], Machine]) -> Questions:
         """The newest few instants are kept: a step compares with the one before. The number of
         commands belongs to the instant, because a command may change things without an event."""
         from tdxviz.ui.present.questions import Questions
 
         timeline = self.session.timeline
-        instant = (id(timeline), index, timeline.command_at(index))
+        instant = (id(timeline), index, timeline.command_at(index), depth)
         known = self._asked.get(instant)
         if known is None or (known[1].machine is timeline.machine and index < len(timeline.events)):
             while len(self._asked) >= MOST_ASKED:
@@ -102,6 +108,19 @@ class Bridge(QObject):
         self.session = session
         self.refresh()
 
+    def visit(self, session: Session) -> bool:
+        """Open another recording in all panels, and the layout for looking at a vCPU. False, with the
+        reason told, while a lesson is played on this one."""
+        if self.player is not None:
+            self.slipped.emit("A lesson is being played here. Leave it first; the run is kept until then.")
+            return False
+        if session is not self.session:
+            self.session.close()
+        self.set_session(session)
+        self.step("instruction", -1)
+        self.view_wanted.emit("vcpu")
+        return True
+
     def refresh(self) -> None:
         """Take the session's present moment and tell everybody."""
         self._moment = self.session.moment
@@ -128,6 +147,11 @@ class Bridge(QObject):
 
     def go_to(self, index: int) -> None:
         self.session.go_to(index)
+        self.refresh()
+
+    def go_to_instruction(self, number: int) -> None:
+        """After that many instructions of this recording, told or not."""
+        self.session.go_to_instruction(number)
         self.refresh()
 
     def step(self, unit: Unit, n: int) -> None:

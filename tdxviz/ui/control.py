@@ -64,6 +64,7 @@ class Control:
                 "theme": self.theme, "bigger": lambda: self.scale(1.15), "smaller": lambda: self.scale(1 / 1.15),
                 "normal": lambda: self.scale(0), "world": self.bridge.switch_world, "unit": t.set_unit, "step": w.bar.set_unit,
                 "compare": self.compare, "record": self.record, "find": self.find, "goto": self.go_to,
+                "instruction": lambda: GoToDialog(w, t.go_to_instruction, t.asked_instruction()).exec(),
                 "play": self.runner.toggle, "help": self.help, "describe": self.describe,
                 "next_panel": lambda: self.focus_panel(1), "previous_panel": lambda: self.focus_panel(-1),
                 "present": self.present, "bookmark": self.bookmark, "save": self.save, "open": self.open,

@@ -30,6 +30,14 @@ def size(dialog: QDialog, width: float, height: float) -> None:
     dialog.resize(QSize(int(width * scale), int(height * scale)).boundedTo(room))
 
 
+ADDRESS = (
+    "Go to address",
+    "Address (host- or guest-physical) or a symbol of the guest",
+    "0x413540, 0x80003540, password, picture + 0x140 …",
+)
+"""Title, question and example of a dialog that goes somewhere."""
+
+
 class Found(NamedTuple):
     """One thing that Find knows: its kind, its words, and what choosing it does."""
 
@@ -111,19 +119,22 @@ class WordsDialog(QDialog):
 
 
 class GoToDialog(QDialog):
-    """An address in hex (HPA or GPA), or a name of the guest program."""
+    """An address in hex (HPA or GPA), or a name of the guest program; or what ``asks`` asks for."""
 
-    def __init__(self, parent: QWidget, go: Callable[[str], str]) -> None:
+    def __init__(
+        self, parent: QWidget, go: Callable[[str], str], asks: tuple[str, str, str] = ADDRESS
+    ) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Go to address")
+        title, question, example = asks
+        self.setWindowTitle(title)
         self._go = go
         self.line = QLineEdit()
-        self.line.setPlaceholderText("0x413540, 0x80003540, password, picture + 0x140 …")
-        self.line.setAccessibleName("Address or symbol")
+        self.line.setPlaceholderText(example)
+        self.line.setAccessibleName(question)
         self.problem = QLabel("")
         self.problem.setWordWrap(True)
         box = QVBoxLayout(self)
-        box.addWidget(QLabel("Address (host- or guest-physical) or a symbol of the guest:"))
+        box.addWidget(QLabel(f"{question}:"))
         box.addWidget(self.line)
         box.addWidget(self.problem)
         self.line.returnPressed.connect(self._try)

@@ -9,8 +9,6 @@ from PySide6.QtCore import QObject, QTimer, Signal
 BUDGET = 0.012
 """Seconds of a slice; the timer leaves the window as much again."""
 LIMIT = 5_000_000
-STEPS = 4_000
-"""Instructions of one command."""
 
 
 class ProgramRun(QObject):
@@ -25,55 +23,66 @@ class ProgramRun(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(int(BUDGET * 2000))
         self._timer.timeout.connect(self._slice)
-        self._script: Generator[Any, Any, Any] | None = None
-        self._events: tuple[Any, ...] | None = None
+        self._playing: Generator[None, None, None] | None = None
         self._shown = 0
+        self.session: Any = None
+        """The recording of the newest run, for looking inside; None before the first."""
+        self.outcome: Any = None
 
     @property
     def running(self) -> bool:
-        return self._script is not None
+        return self._playing is not None
 
     def start(self, text: str, world: str, seed: int = 7) -> None:
-        """Build a guest around the assembled text and let it run."""
+        """Build a guest around the text in a session of its own, and let it run."""
         from tdxviz.core.faults import TdxvizError
-        from tdxviz.core.guest.load.open import source
-        from tdxviz.core.host import guest_run, guests
         from tdxviz.core.host.vmm import Vmm
-        from tdxviz.core.machine import Machine
+        from tdxviz.session.actions import Action
+        from tdxviz.session.deeds import Program
+        from tdxviz.session.deeds_guest import run_program
+        from tdxviz.session.session import Session
 
         self.stop()
+        session = Session(world, seed, "empty")  # type: ignore[arg-type]  # because worlds come as text
+        self.vmm, self._shown, self.outcome = Vmm(), 0, None
+        wanted = Program(text, LIMIT)
+
+        def script(machine: Any) -> Generator[Any, Any, None]:
+            self.outcome = yield from run_program(machine, wanted, self.vmm)
+
+        self._playing = session.playing(Action("program", {"source": text, "limit": LIMIT}), script)
         try:
-            pages = guests.plan(source(text, "program"))
+            next(self._playing)
         except TdxvizError as slip:
+            self._playing = None
             self.failed.emit(str(slip))
             return
-        machine: Any = Machine(world, seed)  # type: ignore[arg-type]  # because worlds come as text
-        self.machine, self.vmm, self._shown = machine, Vmm(), 0
-
-        def script() -> Generator[Any, Any, Any]:
-            yield from guest_run.start(machine, pages)
-            demand = guests.Demand(pages)
-            return (yield from guest_run.serve(machine, LIMIT, vmm=self.vmm, demand=demand, most=STEPS))
-
-        self._script, self._events = script(), None
+        self.session = session
         self._timer.start()
 
+    @property
+    def machine(self) -> Any:
+        """As it is now, or after the newest run."""
+        return self.session.timeline.machine
+
     def stop(self) -> None:
+        """What was done stays in the session."""
         self._timer.stop()
-        self._script = None
+        if self._playing is not None:
+            self._playing.close()
+        self._playing = None
 
     def _slice(self) -> None:
         from tdxviz.core.faults import TdxvizError
 
         until = perf_counter() + BUDGET
         try:
-            while self._script is not None and perf_counter() < until:
-                command = next(self._script) if self._events is None else self._script.send(self._events)
-                self._events = self.machine.do(command)
-        except StopIteration as end:
+            while self._playing is not None and perf_counter() < until:
+                next(self._playing)
+        except StopIteration:
             self.stop()
             self._tell()
-            self.ended.emit(end.value)
+            self.ended.emit(self.outcome)
         except TdxvizError as slip:
             self.stop()
             self.failed.emit(str(slip))

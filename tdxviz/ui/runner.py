@@ -44,7 +44,7 @@ class Runner(QObject):
         from tdxviz.session.actions import Action
 
         session: Any = self.bridge.session
-        if session.index < session.total:  # first play what is recorded
+        if session.in_the_past:  # first play what is recorded
             self.bridge.step("instruction", 1)
             return
         if session.total >= MOST_EVENTS:

@@ -24,10 +24,12 @@ class Travel:
     def actions(self) -> dict[str, Callable[[], Any]]:
         b = self.bridge
         return {
-            "first": lambda: b.go_to(0),
+            "first": lambda: b.go_to_instruction(0) if b.session.in_silence_at_start else b.go_to(0),
             "last": lambda: b.go_to(b.session.total),
             "forward": lambda: b.step(self.unit, 1),
             "back": lambda: b.step(self.unit, -1),
+            "next_instruction": lambda: b.step("instruction", 1),
+            "previous_instruction": lambda: b.step("instruction", -1),
             "next_action": lambda: b.step("action", 1),
             "previous_action": lambda: b.step("action", -1),
             "next_attack": lambda: self._attack(1),
@@ -63,6 +65,23 @@ class Travel:
         session = self.bridge.session
         before = [e.first_event for e in session.entries if e.first_event < session.index]
         self.bridge.go_to(before[-1] if before else 0)
+
+    def asked_instruction(self) -> tuple[str, str, str]:
+        """Title, question and example of the dialog that goes to one."""
+        total = self.bridge.moment.instructions
+        return "Go to instruction", f"Number of an instruction, 0 to {total:,}", f"{total // 2}"
+
+    def go_to_instruction(self, text: str) -> str:
+        """To an instruction by its number; returns what is wrong with it, empty if nothing."""
+        total = self.bridge.moment.instructions
+        try:
+            number = int(text.replace(",", "").replace("_", ""), 0)
+        except ValueError:
+            return f"{text!r} is no number; instructions are numbered 0 to {total:,}."
+        if not 0 <= number <= total:
+            return f"Guests executed {total:,} instructions in this recording; {number:,} is outside 0 to {total:,}."
+        self.bridge.go_to_instruction(number)
+        return ""
 
     def symbols(self) -> list[str]:
         return list(peek.symbols(self.bridge.moment.machine))

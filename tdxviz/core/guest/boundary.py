@@ -28,6 +28,8 @@ def before(p: Platform, lp: LogicalProcessor, ctx: Translation, steps: int) -> i
         Architectural: delivering it, or fetching the next instruction, had an outcome.
     """
     cpu = lp.cpu
+    if cpu.quiet_at != cpu.rip:
+        cpu.quiet_at = NOWHERE
     kept = exceptions.pending(cpu)
     if kept is not None:
         exceptions.deliver(p, lp, ctx, cpu, kept.vector, kept.error, kind=kept.kind)
@@ -39,7 +41,8 @@ def before(p: Platform, lp: LogicalProcessor, ctx: Translation, steps: int) -> i
         shadow.check_endbranch(Context(p, lp, ctx, cpu))
     if cpu.dr7 & ENABLED:
         _instruction_breakpoint(cpu)
-    return 1 if cpu.irr or cpu.rflags & TF or cpu.dr7 & ENABLED else steps
+    alone = cpu.irr or cpu.rflags & TF or cpu.dr7 & ENABLED or cpu.quiet_at != NOWHERE
+    return 1 if alone else steps
 
 
 def after(p: Platform, lp: LogicalProcessor, ctx: Translation, start: int, stepping: bool) -> None:

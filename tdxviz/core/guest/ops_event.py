@@ -131,10 +131,8 @@ def sti(ins: Instruction) -> Op:
         cpu = x.cpu
         if not cpu.rflags & IF:
             cpu.rflags |= IF
-            cpu.quiet_at = after
-            if cpu.irr:
-                cpu.rip = after
-                raise Boundary
+            cpu.quiet_at = cpu.rip = after
+            raise Boundary
 
     return run
 

@@ -25,7 +25,7 @@ def _load(x: Context, register: int, selector: int, after: int) -> None:
     segments.load(x, register, selector)
     if x.cpu.bits != 64:
         x.new_mode()  # translated code knows only segments that begin at 0
-    if register == SS and x.cpu.irr:
+    if register == SS:
         x.cpu.quiet_at = x.cpu.rip = after
         raise Boundary
 

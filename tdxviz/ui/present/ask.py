@@ -24,11 +24,12 @@ PICTURE = 0x414000
 def same_instant(old: Any, new: Any, old_events: Any, new_events: Any) -> bool:
     """True if two moments show the same instant of the same story with the same line chosen, so
     that nothing has to be asked again; only hovering and pins may differ."""
-    return (
-        old is not None
-        and old_events is new_events
-        and (old.index, old.total, old.focus) == (new.index, new.total, new.focus)
-    )
+    return old is not None and old_events is new_events and _instant(old) == _instant(new)
+
+
+def _instant(moment: Any) -> tuple[Any, ...]:
+    """A run without trace moves the machine without an event: its instructions count, too."""
+    return moment.index, moment.total, moment.focus, moment.depth, moment.instruction, moment.instructions
 
 
 class Ask:

@@ -22,6 +22,7 @@ VERBS: dict[str, str] = {
     "attack": "attack NAME                    play an attack",
     "seamcall": "seamcall LEAF [rcx=N rdx=N …]  a raw SEAMCALL",
     "go": "go N                           to event N",
+    "instruction": "instruction N                  to instruction N of the guest, also in silent runs",
     "help": "help                           this list",
 }
 

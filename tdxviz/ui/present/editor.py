@@ -1,11 +1,16 @@
 """The editor: colours of a line, problems, and what came of a run. No window here."""
 
+from functools import lru_cache
+from typing import Any
+
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.guest import encoder, gallery
 from tdxviz.core.guest.asm.assembler import assemble
 from tdxviz.core.guest.asm.errors import AssemblyError, Problem, SourceError
 from tdxviz.core.guest.asm.scan import tokens
+from tdxviz.core.guest.load.open import source
 from tdxviz.core.host.guest_run import Outcome
+from tdxviz.core.peek import vcpu
 
 Span = tuple[int, int, str]
 """First column from 0, length, role: comment, string, number, register, directive, mnemonic, label or wrong."""
@@ -58,6 +63,23 @@ def size(text: str) -> int:
         return sum(length for _, _, _, length in assemble(text).sections)
     except TdxvizError:
         return 0
+
+
+def line_now(moment: Any, text: str) -> int:
+    """Line of the text that the guest executes next, if this text is the program it runs; 0 for none."""
+    entry = moment.entry
+    if entry is None or entry.action.name != "program" or entry.action.args.get("source") != text:
+        return 0
+    rip = vcpu(moment.machine).rip
+    return _lines(text).get(rip, (0, ""))[0]
+
+
+@lru_cache(maxsize=4)
+def _lines(text: str) -> dict[int, tuple[int, str]]:
+    try:
+        return source(text, "program").lines
+    except TdxvizError:
+        return {}
 
 
 def choices() -> list[tuple[str, str]]:

@@ -24,6 +24,12 @@ def asked_at(bridge: Any, index: int) -> "Questions":
     return Questions(bridge.session.timeline.at(index)) if share is None else share(index)
 
 
+def asked_within(bridge: Any, depth: Any) -> "Questions":
+    """The same in the middle of a silent run."""
+    share = getattr(bridge, "questions_inside", None)
+    return Questions(bridge.session.timeline.within(depth)) if share is None else share(depth)
+
+
 class Questions(Ask):
     """``Ask`` for the panels around the stage; every answer is remembered."""
 

@@ -9,6 +9,7 @@ from tdxviz.ui.present.questions import Questions
 
 if TYPE_CHECKING:  # the core is heavy and must not be imported before the first paint
     from tdxviz.core.peek import VcpuInfo
+    from tdxviz.session.inside import Spot
 
 NAMES = ("RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", *(f"R{n}" for n in range(8, 16)))
 """General registers in encoding order."""
@@ -129,13 +130,29 @@ def flag_names(value: int, table: tuple[tuple[int, str], ...]) -> str:
     return " ".join(name for bit, name in table if value >> bit & 1) or "-"
 
 
-def before_index(session: Any, moment: Any) -> int:
-    """Index of the moment to compare with: the start of the step, else the instruction before."""
-    if moment.news:
-        return max(moment.index - len(moment.news), 0)
-    marks = session.timeline.instructions
-    earlier = [at for at in marks[-64:] if at < moment.index] or [at for at in marks if at < moment.index]
-    return earlier[-1] if earlier else max(moment.index - 1, 0)
+def before(session: Any, moment: Any) -> "Spot":
+    """The instant to compare with: the start of the step, else the instruction before."""
+    from tdxviz.session.inside import Spot, stepped
+
+    if moment.news and moment.depth is None:
+        return Spot(max(moment.index - len(moment.news), 0))
+    here = Spot(moment.index, moment.depth)
+    earlier = stepped(session.timeline, here, -1)
+    told = earlier.depth is None and not session.timeline.instructions
+    return Spot(max(moment.index - 1, 0)) if told and moment.depth is None else earlier
+
+
+def progress(moment: Any) -> tuple[str, str]:
+    """Where among the instructions of the recording this is: words, and what to say of them."""
+    if not moment.instructions:
+        return "", ""
+    where = f"instruction {moment.instruction:,} of {moment.instructions:,}"
+    if moment.depth is None:
+        return where, "Instructions that guests executed in this recording, told or not."
+    return f"{where}, inside a run", (
+        "This run told nothing while it ran. What is shown is computed anew from the copy before it; "
+        "it is the state after exactly this instruction."
+    )
 
 
 def picture(

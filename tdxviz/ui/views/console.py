@@ -203,6 +203,8 @@ class ConsolePanel(Panel):
                 self._say("  " + words, self.theme.secondary)
         elif name == "go":
             self.bridge.go_to(args["n"])
+        elif name == "instruction":
+            self.bridge.go_to_instruction(args["n"])
         else:
             self.bridge.act(Action(name, args))
 

@@ -9,6 +9,7 @@ from PySide6.QtGui import (
     QTextCharFormat,
     QTextCursor,
     QTextDocument,
+    QTextFormat,
 )
 from PySide6.QtWidgets import (
     QComboBox,
@@ -80,18 +81,25 @@ class EditorPanel(Panel):
         self.output.setAccessibleName("Console of the program")
         self.state = QLabel()
         self.state.setWordWrap(True)
-        self.run_td, self.run_vm, self.stop = (
+        self.run_td, self.run_vm, self.stop, self.look = (
             QPushButton("Run in a TD"),
             QPushButton("Run in a VM"),
             QPushButton("Stop"),
+            QPushButton("Look inside"),
         )
         self.run_td.setToolTip("Build a TD around this program and let it run to its end")
         self.run_vm.setToolTip("The same program in an ordinary VM of a machine without TDX")
         self.stop.setToolTip("Let the program go no further")
+        self.look.setToolTip(
+            "Open the recording of this run in all panels: step back and forth by single instructions ( , and . )"
+        )
+        self.look.setEnabled(False)
         self._lay_out()
         self.colours = Colours(self.text.document(), theme)
         self.program = ProgramRun()
         self.problems: tuple[Any, ...] = ()
+        self._here = 0
+        """Line that the moment's guest executes next; 0 for none."""
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(WAIT_MS)
@@ -104,7 +112,7 @@ class EditorPanel(Panel):
         top, bottom = QHBoxLayout(), QHBoxLayout()
         top.addWidget(self.gallery)
         top.addWidget(self.about, 1)
-        for button in (self.run_td, self.run_vm, self.stop):
+        for button in (self.run_td, self.run_vm, self.stop, self.look):
             bottom.addWidget(button)
         bottom.addWidget(self.state, 1)
         box = QVBoxLayout(self)
@@ -121,6 +129,7 @@ class EditorPanel(Panel):
         self.run_td.clicked.connect(lambda: self.run("ci"))
         self.run_vm.clicked.connect(lambda: self.run("legacy"))
         self.stop.clicked.connect(self._stopped)
+        self.look.clicked.connect(self._look_inside)
         self.program.told.connect(self._append)
         self.program.ended.connect(self._ended)
         self.program.failed.connect(self._failed)
@@ -150,7 +159,10 @@ class EditorPanel(Panel):
         self.about.setStyleSheet(f"color: {self.theme.secondary};")
 
     def show_moment(self, moment: Any) -> None:
-        self.moment = moment  # the text is the learner's own; no moment changes it
+        """No moment changes the learner's text; the line that is executed next is marked."""
+        self.moment = moment
+        self._here = present.line_now(moment, self.text.toPlainText()) if self.isVisible() else 0
+        self._mark()
 
     # --- source ---------------------------------------------------------------------------
 
@@ -174,6 +186,14 @@ class EditorPanel(Panel):
 
     def _mark(self) -> None:
         marks = []
+        if self._here:
+            now = QTextEdit.ExtraSelection()
+            made = QTextCharFormat()
+            made.setBackground(QColor(self.theme.note))
+            made.setProperty(QTextFormat.Property.FullWidthSelection, True)
+            now.cursor = QTextCursor(self.text.document().findBlockByNumber(self._here - 1))  # type: ignore[attr-defined]  # because the stubs leave it out
+            now.format = made  # type: ignore[attr-defined]  # as above
+            marks.append(now)
         for problem in self.problems:
             mark = QTextEdit.ExtraSelection()
             made = QTextCharFormat()
@@ -200,6 +220,7 @@ class EditorPanel(Panel):
             return
         self.output.clear()
         self._say("running", self.theme.secondary)
+        self.look.setEnabled(False)
         self.program.start(self.text.toPlainText(), world)
 
     def _append(self, text: str) -> None:
@@ -209,6 +230,7 @@ class EditorPanel(Panel):
     def _ended(self, outcome: Any) -> None:
         good = outcome.exit_code == 0
         self._say(present.ending(outcome), self.theme.good if good else self.theme.warn)
+        self.look.setEnabled(True)
 
     def _failed(self, text: str) -> None:
         self._say(text, self.theme.bad)
@@ -217,6 +239,12 @@ class EditorPanel(Panel):
         if self.program.running:
             self.program.stop()
             self._say("stopped", self.theme.warn)
+            self.look.setEnabled(True)
+
+    def _look_inside(self) -> None:
+        """The recording becomes the session of the window, at its last instruction."""
+        if self.bridge.visit(self.program.session):
+            self._say("open in all panels: , and . step by instruction, N goes to one", self.theme.good)
 
     def describe(self) -> str:
         lines = self.text.document().blockCount()

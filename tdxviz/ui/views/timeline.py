@@ -149,6 +149,7 @@ class TimelinePanel(Panel):
         name = type(moment.event).__name__ if moment.event is not None else "the guest is ready"
         words = f"event {moment.index} of {moment.total} · {name}"
         words += f" · {moment.chapter}" if moment.chapter else ""
+        words += f" · instruction {moment.instruction:,} of {moment.instructions:,}" if moment.depth else ""
         whole = track.high - track.low >= moment.total
         shown = "" if whole else f"shown: {int(track.low) + 1} to {int(track.high)}"
         paint.heading(brush, self.width(), self.title, words, shown)

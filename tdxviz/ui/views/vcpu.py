@@ -7,11 +7,12 @@ from PySide6.QtCore import QPointF, QRectF
 
 from tdxviz.ui.present import links
 from tdxviz.ui.present import vcpu as present
-from tdxviz.ui.present.questions import asked_at
+from tdxviz.ui.present.questions import asked_at, asked_within
 from tdxviz.ui.views import glyphs
 from tdxviz.ui.views.board import Board
 from tdxviz.ui.views.stage_brush import RIGHT, Brush
 from tdxviz.ui.views.vcpu_code import paint_code
+from tdxviz.ui.views.vcpu_travel import paint_travel
 
 if TYPE_CHECKING:  # the core is heavy and must not be imported before the first paint
     from tdxviz.core.peek import VcpuInfo
@@ -46,17 +47,23 @@ class VcpuPanel(Board):
 
     def _before(self) -> "VcpuInfo | None":
         """The vCPU before the step just made."""
-        index = present.before_index(self.bridge.session, self.moment)
-        return None if index == self.moment.index else asked_at(self.bridge, index).vcpu()
+        then, moment = present.before(self.bridge.session, self.moment), self.moment
+        if (then.index, then.depth) == (moment.index, moment.depth):
+            return None
+        asked = asked_within(self.bridge, then.depth) if then.depth else asked_at(self.bridge, then.index)
+        return asked.vcpu()
 
     def heading(self) -> tuple[str, str]:
         return self.picture().title, self.picture().detail
 
     def describe(self) -> str:
-        return present.describe(self.picture()) if self.moment is not None else self.title
+        if self.moment is None:
+            return self.title
+        where = present.progress(self.moment)[0]
+        return present.describe(self.picture()) + (f" {where.capitalize()}." if where else "")
 
     def shown(self) -> object:
-        return self.picture()
+        return self.picture(), present.progress(self.moment)
 
     # --- painting -------------------------------------------------------------------------
 
@@ -64,6 +71,7 @@ class VcpuPanel(Board):
         u, shown = brush.u, self.picture()
         line = brush.font(True, 12)[1].height()
         y = self._caption(brush, area, shown) + 5 * u
+        y = paint_travel(self, brush, QRectF(area.left(), y, area.width(), line + 6 * u))
         if not shown.there:
             return y - area.top()
         if shown.running:

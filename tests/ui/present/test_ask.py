@@ -33,11 +33,16 @@ def test_the_picture_is_where_the_vault_keeps_it():
     assert len(set(seen.data)) > 4
 
 
+HERE = {"depth": None, "instruction": 5, "instructions": 8}
+
+
 def test_moments_that_differ_only_in_hovering_are_the_same_instant():
     events = []
-    one = Row(index=3, total=9, focus=1, hover=None)
-    assert same_instant(one, Row(index=3, total=9, focus=1, hover=2), events, events)
+    one = Row(index=3, total=9, focus=1, hover=None, **HERE)
+    assert same_instant(one, Row(index=3, total=9, focus=1, hover=2, **HERE), events, events)
     assert not same_instant(None, one, events, events)
-    assert not same_instant(one, Row(index=4, total=9, focus=1), events, events)
-    assert not same_instant(one, Row(index=3, total=9, focus=2), events, events)
+    assert not same_instant(one, Row(index=4, total=9, focus=1, **HERE), events, events)
+    assert not same_instant(one, Row(index=3, total=9, focus=2, **HERE), events, events)
+    deeper = {**HERE, "instruction": 4, "depth": (0, 4)}
+    assert not same_instant(one, Row(index=3, total=9, focus=1, **deeper), events, events)
     assert not same_instant(one, one, events, [])

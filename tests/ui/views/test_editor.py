@@ -2,6 +2,7 @@
 
 import pytest
 
+from tdxviz.ui.present import editor as present
 from tdxviz.ui.theme import DARK, LIGHT
 from tdxviz.ui.views.editor import EditorPanel
 from tests.ui import stage_kit as kit
@@ -72,3 +73,50 @@ def test_a_program_that_cannot_be_loaded_is_told(panel, qtbot):
     with qtbot.waitSignal(panel.program.failed, timeout=5_000):
         panel.run("ci")
     assert "smallest program" in panel.state.text()
+
+
+def test_a_run_can_be_looked_into_instruction_by_instruction(panel, qtbot):
+    panel.open("crc32")
+    outcome = run(panel, qtbot, "ci")
+    assert panel.look.isEnabled()
+    bridge, console = panel.bridge, panel.output.toPlainText()
+    panel.look.click()
+    session = bridge.session
+    assert session is panel.program.session
+    moment = session.moment
+    assert moment.instruction == moment.instructions - 1 >= outcome.instructions - 1
+    middle = session.go_to_instruction(moment.instructions // 2)
+    wanted = middle.machine.fingerprint()
+    session.step("instruction", -1)
+    assert session.step("instruction", 1).machine.fingerprint() == wanted
+    numbers = range(moment.instructions // 2, moment.instructions, 37)
+    lines = {present.line_now(session.go_to_instruction(n), panel.text.toPlainText()) for n in numbers}
+    text = panel.text.toPlainText().splitlines()
+    assert len(lines - {0}) > 3
+    assert all(text[line - 1].split("#")[0].strip() for line in lines if line)
+    panel.show_moment(session.go_to_instruction(numbers[0]))
+    assert panel.output.toPlainText() == console
+
+
+def test_a_stopped_run_keeps_what_it_did(panel, qtbot):
+    panel.text.setPlainText("1: inc rax\n jmp 1b\n")
+    panel.run("legacy")
+    qtbot.waitUntil(lambda: panel.program.machine.platform.lps[0].retired > 5_000, timeout=60_000)
+    panel.stop.click()
+    assert panel.look.isEnabled()
+    session = panel.program.session
+    assert session.entries[-1].problem == "It was stopped before its end."
+    assert session.moment.instructions > 5_000
+    there = session.go_to_instruction(4_000).machine.platform.lps[0].cpu.gprs[0]
+    assert session.step("instruction", -4).machine.platform.lps[0].cpu.gprs[0] == there - 2
+
+
+def test_a_lesson_is_not_swept_away_by_a_run(panel, qtbot):
+    run(panel, qtbot, "legacy")
+    told = []
+    panel.bridge.player = object()
+    panel.bridge.slipped.connect(told.append)
+    panel.look.click()
+    panel.bridge.player = None
+    assert told and "lesson" in told[0]
+    assert panel.bridge.session is not panel.program.session
