@@ -16,7 +16,7 @@ from tdxviz.core.events import (
     VmxOperationEntered,
 )
 from tdxviz.core.faults import Architectural, EptViolation, GuestFault, Intercept, MachineCheck
-from tdxviz.core.hw import msr_access, path
+from tdxviz.core.hw import msr_access, path, physical
 from tdxviz.core.hw.cpu import GPR_NAMES, RAX, RBX, RCX, RDX
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import INIT, MSMI, NMI, SMI, LogicalProcessor
@@ -102,15 +102,15 @@ def _map(state: State, vm: Vm, command: c.VmMap) -> None:
     table, pool = vm.eptp, command.tables
     for level in (3, 2, 1):
         at = table + (command.gpa >> 12 + 9 * level & 511) * 8
-        entry = int.from_bytes(path.read_physical(p, at, 0, 8), "little")
+        entry = int.from_bytes(physical.read_physical(p, at, 0, 8), "little")
         if not entry & RWX:
             pool = _unused(state, vm, pool)
-            path.write_page_direct(p, pool, 0, bytes(PAGE))
+            physical.write_page_direct(p, pool, 0, bytes(PAGE))
             entry = pool | RWX
-            path.write_physical(p, at, 0, entry.to_bytes(8, "little"))
+            physical.write_physical(p, at, 0, entry.to_bytes(8, "little"))
         table = entry & FRAME
     at = table + (command.gpa >> 12 & 511) * 8
-    path.write_physical(p, at, 0, (command.hpa | command.perms & RWX).to_bytes(8, "little"))
+    physical.write_physical(p, at, 0, (command.hpa | command.perms & RWX).to_bytes(8, "little"))
     p.note(VmConfigured(vm=vm.actor, gpa=command.gpa, hpa=command.hpa))
 
 
@@ -126,7 +126,7 @@ def _tables(state: State, table: Hpa, level: int) -> list[Hpa]:
     found = [table]
     if level == 0:
         return found
-    page = path.read_physical(state.platform, table, 0, PAGE)
+    page = physical.read_physical(state.platform, table, 0, PAGE)
     for n in range(0, PAGE, 8):
         entry = int.from_bytes(page[n : n + 8], "little")
         if entry & RWX:

@@ -4,10 +4,11 @@ Same world + same seed + same commands = same fingerprint, everywhere.
 """
 
 import hashlib
+from operator import attrgetter
 from typing import assert_never
 
 from tdxviz.core import commands as c
-from tdxviz.core import legacy, power, relying, running
+from tdxviz.core import host_software, legacy, power, relying, running
 from tdxviz.core.books import NONE, Books
 from tdxviz.core.events import CommandRefused, Event, SeamcallFailed
 from tdxviz.core.faults import TdxvizError
@@ -22,7 +23,7 @@ SEAMCALL_REGISTERS = (
     "rax", "rcx", "rdx", "rbx", "rbp", "rsi", "rdi",
     "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
 )  # fmt: skip
-
+_VALUES = attrgetter(*SEAMCALL_REGISTERS)
 
 MOST = 64 * GIB
 """Largest memory of a machine."""
@@ -134,11 +135,11 @@ class Machine:
             case c.CheckReport():
                 relying.check_report(self.state, command)
             case c.HostClock():
-                running.clock(self.state, command)
+                host_software.clock(self.state, command)
             case c.HostCount():
-                running.count(self.state, command)
+                host_software.count(self.state, command)
             case c.HostBranch():
-                running.branch(self.state, command)
+                host_software.branch(self.state, command)
             case c.HostWait():
                 running.wait(self.state, command)
             case c.VmCreate() | c.VmMap() | c.VmEnter() | c.VmWrite() | c.VmInvept():
@@ -152,7 +153,7 @@ class Machine:
             case c.HostExec():
                 privileged.host_exec(p, command)
             case c.ReadHostRegisters():
-                running.read_host_registers(self.state, command)
+                host_software.read_host_registers(self.state, command)
             case _:
                 assert_never(command)  # type: ignore[arg-type]  # because Command is open to subclassing
 
@@ -161,7 +162,9 @@ class Machine:
 
     def _is_inside(self, command: c.Command, lp: int) -> bool:
         """Whether the processor is still busy with a call, so that this command has to wait."""
-        held = self.module.inside.get(lp) if self.module is not None and hasattr(command, "lp") else None
+        if self.module is None or not self.module.inside:
+            return False
+        held = self.module.inside.get(lp) if hasattr(command, "lp") else None
         if held is None or isinstance(command, c.Proceed | c.RaiseInterrupt):
             return False
         self._refuse(command, f"logical processor {lp} is still inside {held.name}; let it proceed")
@@ -183,18 +186,19 @@ class Machine:
         self._note(event)
 
     def _seamcall(self, command: c.Seamcall) -> None:
-        if self.module is None:
-            self._note(SeamcallFailed(lp=command.lp, how="#UD"))
+        p, module, lp = self.platform, self.module, command.lp
+        if module is None:
+            self._note(SeamcallFailed(lp=lp, how="#UD"))
             return
-        if self.platform.lps[command.lp].mode != "host":
-            self._refuse(command, f"a guest runs on logical processor {command.lp}; SEAMCALL is the host's")
+        if p.lps[lp].mode != "host":
+            self._refuse(command, f"a guest runs on logical processor {lp}; SEAMCALL is the host's")
             return
-        regs = {name: getattr(command, name) & U64 for name in SEAMCALL_REGISTERS}
-        self.platform.trace = False  # the module's own accesses are not the learner's
-        if command.hold is None or not dispatch.hold(
-            self.platform, self.module, command.lp, regs, command.hold
-        ):
-            dispatch.seamcall(self.platform, self.module, command.lp, regs)
+        regs: dict[str, int] = dict(zip(SEAMCALL_REGISTERS, _VALUES(command), strict=True))
+        if min(regs.values()) < 0 or max(regs.values()) > U64:
+            regs = {name: value & U64 for name, value in regs.items()}
+        p.trace = False  # the module's own accesses are not the learner's
+        if command.hold is None or not dispatch.hold(p, module, lp, regs, command.hold):
+            dispatch.seamcall(p, module, lp, regs)
 
     def fingerprint(self) -> str:
         """Hash of the whole state, as hex."""

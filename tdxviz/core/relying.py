@@ -8,7 +8,7 @@ from tdxviz.core import commands as c
 from tdxviz.core.arch import report as lay
 from tdxviz.core.events import CommandRefused, ReportChecked
 from tdxviz.core.faults import EptViolation, GuestFault, MachineCheck
-from tdxviz.core.hw import path, seamops
+from tdxviz.core.hw import path, physical, seamops
 from tdxviz.core.tdx.guest_memory import translation
 from tdxviz.core.units import PAGE
 from tdxviz.core.world import State
@@ -29,7 +29,7 @@ def check_report(state: State, command: c.CheckReport) -> None:
         ctx = translation(p, state.module, lp.id)
         try:
             place = path.second_level(p, lp.id, ctx, command.gpa, "load")
-            report = path.read_physical(p, place.hpa, place.keyid, lay.SIZE)
+            report = physical.read_physical(p, place.hpa, place.keyid, lay.SIZE)
         except (EptViolation, GuestFault, MachineCheck):
             refusal = f"the guest has no readable page at {command.gpa:#x}"
         else:

@@ -11,10 +11,6 @@ from tdxviz.core import legacy
 from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.events import (
     CommandRefused,
-    HostBranched,
-    HostClocked,
-    HostCounted,
-    HostRegistersRead,
     InterruptArrived,
     RunPaused,
     SeamcallHeld,
@@ -35,12 +31,11 @@ from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import INIT, MSMI, NMI, SMI, LogicalProcessor
 from tdxviz.core.tdx import dispatch, guest_leaves, guest_memory, guest_side, stepping
 from tdxviz.core.tdx.locks import Inside
-from tdxviz.core.tdx.shutdown import guarded
+from tdxviz.core.tdx.module import Current
+from tdxviz.core.tdx.shutdown import guarded, is_over
 from tdxviz.core.units import U64
 from tdxviz.core.world import State
 
-CALL_LENGTH = 2
-"""Bytes of CALL through a register."""
 OTHERS = {"nmi": NMI, "init": INIT, "smi": SMI, "msmi": MSMI}
 
 
@@ -83,14 +78,14 @@ class Goal(NamedTuple):
 def _go_on(state: State, lp: LogicalProcessor, steps: int, goal: Goal) -> int:
     """Up to ``steps`` instructions, and those that the stepping filter adds. Returns how many of the steps
     were used."""
-    left = steps
+    left, runner = steps, Runner()
     while lp.mode != "host" and (left > 0 or _held_back(state, lp)):
         held = _held_back(state, lp)
         if lp.pending_interrupt >= 0 and not held:
             if _interruption(state, lp):
                 break
             continue
-        used = _run_some(state, lp, held or left, Goal() if held else goal)
+        used = _run_some(state, lp, runner, held or left, Goal() if held else goal)
         left -= 0 if held else used
         if used == 0 or (lp.mode != "host" and not held and lp.cpu.rip == goal.until):
             break
@@ -102,12 +97,29 @@ def _held_back(state: State, lp: LogicalProcessor) -> int:
     return 0 if state.module is None else stepping.left(state.module, lp.id)
 
 
-def _run_some(state: State, lp: LogicalProcessor, steps: int, goal: Goal) -> int:
+class Runner(execute.Runner):
+    """Keeps how the guest translates for as long as it is the same vCPU that runs."""
+
+    __slots__ = ("ctx", "now")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now: Current | None = None
+        self.ctx: Translation | None = None
+
+    def translation(self, state: State, lp: LogicalProcessor) -> Translation:
+        now = state.module.current.get(lp.id) if state.module and lp.mode == "td" else None
+        if self.ctx is None or now is None or now is not self.now or self.ctx.cpu is not lp.cpu:
+            self.now, self.ctx = now, translation(state, lp)
+        return self.ctx
+
+
+def _run_some(state: State, lp: LogicalProcessor, runner: Runner, steps: int, goal: Goal) -> int:
     """As ``_run_until_outcome``, for the stepping filter and the host's performance counters; these
     stand still meanwhile if a TD runs that has not opted in to them."""
     now = state.module.current.get(lp.id) if state.module and lp.mode == "td" else None
     before = lp.retired
-    used = _run_until_outcome(state, lp, steps, goal)
+    used = _run_until_outcome(state, lp, runner, steps, goal)
     if state.module is not None:
         stepping.ran(state.module, lp.id, used)
     if now is not None and not now.perfmon:
@@ -115,19 +127,20 @@ def _run_some(state: State, lp: LogicalProcessor, steps: int, goal: Goal) -> int
     return used
 
 
-def _run_until_outcome(state: State, lp: LogicalProcessor, steps: int, goal: Goal) -> int:
+def _run_until_outcome(state: State, lp: LogicalProcessor, runner: Runner, steps: int, goal: Goal) -> int:
     """Run until something needs attention. Returns how many steps of the budget were used; 0 when the
     next instruction is the goal's, or nothing could run."""
-    p, ctx, cpu = state.platform, translation(state, lp), lp.cpu
+    p, ctx, cpu = state.platform, runner.translation(state, lp), lp.cpu
     if lp.nmi_window and lp.mode == "td" and not cpu.nmi_blocked:
         assert state.module is not None
-        guest_side.nmi_window(p, state.module, lp.id)
+        if not is_over(p, state.module, lp.id):
+            guest_side.nmi_window(p, state.module, lp.id)
         if lp.mode == "host":
             return 0
     try:
         steps = boundary.before(p, lp, ctx, 1 if lp.nmi_window else steps)
         start, stepping_flag = cpu.rip, bool(cpu.rflags & boundary.TF)
-        used = execute.run(p, lp, ctx, cpu, steps, goal.until)
+        used = runner.run(p, lp, ctx, cpu, steps, goal.until)
         lp.retired += used
         boundary.after(p, lp, ctx, start, stepping_flag)
     except Boundary as complete:
@@ -176,6 +189,8 @@ def _settle(state: State, lp: LogicalProcessor, outcome: Architectural) -> Guest
         return legacy.settle(state, lp, outcome)
     p, module = state.platform, state.module
     assert module is not None
+    if is_over(p, module, lp.id):
+        return None
     match outcome:
         case Intercept():
             return guest_side.guest_intercept(p, module, lp.id, outcome)
@@ -190,7 +205,7 @@ def _settle(state: State, lp: LogicalProcessor, outcome: Architectural) -> Guest
 def _triple_fault(state: State, lp: LogicalProcessor) -> None:
     if lp.mode == "vm":
         legacy.vm_exit(state, lp, 2, "triple fault")
-    elif state.module is not None:
+    elif state.module is not None and not is_over(state.platform, state.module, lp.id):
         guest_side.guest_triple_fault(state.platform, state.module, lp.id)
 
 
@@ -220,42 +235,9 @@ def _interruption(state: State, lp: LogicalProcessor) -> bool:
         legacy.interruption(state, lp, event)
         return True
     assert state.module is not None
+    if is_over(state.platform, state.module, lp.id):
+        return True
     return guest_side.guest_interrupt(state.platform, state.module, lp.id, event)
-
-
-def count(state: State, command: c.HostCount) -> None:
-    lp = state.platform.lps[command.lp]
-    state.platform.note(HostCounted(lp=lp.id, retired=lp.retired - lp.uncounted))
-
-
-def branch(state: State, command: c.HostBranch) -> None:
-    """The host can run its own code on a processor that no guest is on."""
-    lp = state.platform.lps[command.lp]
-    if lp.mode != "host":
-        reason = f"a guest runs on logical processor {lp.id}; interrupt it first"
-        state.platform.note(CommandRefused(lp=lp.id, command="HostBranch", reason=reason))
-        return
-    at, to = command.at & U64, command.to & U64
-    lp.predictor.train(at, to, "host")
-    if command.call:
-        lp.predictor.push_return(at + CALL_LENGTH & U64, "host")
-    state.platform.note(HostBranched(lp=lp.id, at=at, to=to, call=command.call))
-
-
-def clock(state: State, command: c.HostClock) -> None:
-    lp = state.platform.lps[command.lp]
-    state.platform.note(HostClocked(lp=lp.id, tsc=lp.tsc))
-
-
-def read_host_registers(state: State, command: c.ReadHostRegisters) -> None:
-    lp = state.platform.lps[command.lp]
-    if lp.mode != "host":
-        reason = f"a guest runs on logical processor {lp.id}; its registers are in use"
-        state.platform.note(CommandRefused(lp=lp.id, command="ReadHostRegisters", reason=reason))
-        return
-    state.platform.note(
-        HostRegistersRead(lp=lp.id, gprs=tuple(lp.gprs), xmm=tuple(lp.xmm), others=lp.host.told())
-    )
 
 
 def tdcall(state: State, command: c.Tdcall) -> None:

@@ -6,7 +6,7 @@ from tdxviz.core import commands as c
 from tdxviz.core import events as e
 from tdxviz.core.arch import exits
 from tdxviz.core.host import layout
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.tdx import guest_memory
 from tests.core.tdx import kit
 
@@ -20,7 +20,7 @@ def td(code: str):
     lp = machine.platform.lps[0]
     ctx = guest_memory.translation(machine.platform, machine.module, 0)
     hpa = layout.hpa_of(lp.cpu.rip)
-    path.write_physical(machine.platform, hpa, ctx.hkid, bytes.fromhex(code).ljust(16, b"\x90"))
+    physical.write_physical(machine.platform, hpa, ctx.hkid, bytes.fromhex(code).ljust(16, b"\x90"))
     return machine
 
 

@@ -7,7 +7,7 @@ from tdxviz.core.drive import drive
 from tdxviz.core.host import boot, layout
 from tdxviz.core.host.seam import Recipe, seamcall
 from tdxviz.core.host.setup import setup
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.machine import Machine
 from tdxviz.core.units import PAGE, Hkid, Hpa
 
@@ -42,7 +42,7 @@ def second_td() -> Recipe:
 
 def as_the_guest(machine: Machine, hkid: Hkid, hpa: Hpa, data: bytes) -> None:
     """What a guest's store would do, under its own key."""
-    path.write_physical(machine.platform, hpa, hkid, data)
+    physical.write_physical(machine.platform, hpa, hkid, data)
 
 
 @cache

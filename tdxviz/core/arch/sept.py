@@ -81,6 +81,10 @@ def shown(entry: int) -> int:
 
 def make_entry(state: str, hpa: Hpa = 0) -> int:
     """A whole entry: state bits, permissions, WB memory type on leaves, and #VE suppressed."""
+    return _BITS_OF[state] | hpa & FRAME
+
+
+def _bits_of(state: str) -> int:
     row = STATES[state]
     entry = (row.code & 1) << 9 | (row.code >> 1 & 15) << 53 | (row.code >> 5 & 3) << 6
     for bit, letter in enumerate("rwx"):
@@ -89,7 +93,10 @@ def make_entry(state: str, hpa: Hpa = 0) -> int:
         entry |= WRITE_BACK
     if row.leaf or state in ("FREE", "REMOVED"):
         entry |= SUPPRESS_VE
-    return entry | hpa & FRAME
+    return entry
+
+
+_BITS_OF = {state: _bits_of(state) for state in STATES}
 
 
 BLOCK = {

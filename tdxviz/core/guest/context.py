@@ -26,17 +26,17 @@ def follow_nothing(x: "Context", branch: Gla, guess: Target, actual: Gla) -> Non
 
 
 class Context:
-    """Made anew for each run. What it remembers of TLB, cache and code only saves time: every entry
-    can be found again from those, and goes when they change."""
+    """Made anew for each run, or for several in a row. What it remembers of TLB, cache and code only saves
+    time: every entry can be found again from those, and goes when they change."""
 
     __slots__ = (
-        "base", "cache", "calls", "code", "cpl", "cpu", "ctx", "fx", "gprs", "known", "lines", "lp", "p", "package", "pend",
-        "ran", "rd", "seen", "stale", "stray", "tlb", "who", "wr",
+        "base", "bits", "cache", "calls", "code", "cpl", "cpu", "ctx", "fx", "gprs", "known", "lines", "lp", "p", "package",
+        "paused", "pend", "ran", "rd", "seen", "stale", "stray", "tlb", "who", "wr",
     )  # fmt: skip
 
     def __init__(self, p: Platform, lp: LogicalProcessor, ctx: Translation, cpu: CpuState) -> None:
         self.p, self.lp, self.ctx, self.cpu = p, lp, ctx, cpu
-        self.gprs, self.cpl = cpu.gprs, cpu.cpl
+        self.gprs, self.cpl, self.bits = cpu.gprs, cpu.cpl, cpu.bits
         self.who, self.calls = ctx.actor, lp.predictor.returns
         self.stray: Stray = follow_nothing
         """What the processor does with a wrong prediction."""
@@ -60,6 +60,24 @@ class Context:
         """Instructions of this run before those that ``ran`` counts."""
         self.ran = 0
         """Instructions of the present walk, or of a block that was left early."""
+        self.paused = 0
+        """Changes of the TLB when the last run of several ended."""
+
+    def resumes(self, ctx: Translation) -> bool:
+        """Be ready for another run of the same guest, after others had the machine. What is remembered of
+        translations holds while the TLB did not change; False: make a new context."""
+        cpu = self.cpu
+        if ctx is not self.ctx or cpu is not self.lp.cpu or self.gprs is not cpu.gprs or self.cpl != cpu.cpl:
+            return False
+        if self.paused != self.tlb.changes:
+            self.forget()
+        if self.bits != cpu.bits:
+            self.bits = cpu.bits
+            self.known.clear()
+        self.code.clear()
+        self.calls = self.lp.predictor.returns
+        self.stale, self.base, self.ran = False, 0, 0
+        return True
 
     # --- memory ---------------------------------------------------------------------------
 
@@ -152,7 +170,7 @@ class Context:
         """The same bytes may mean something else now, and other pages may be reached."""
         self.forget()
         self.known.clear()
-        self.cpl = self.cpu.cpl
+        self.cpl, self.bits = self.cpu.cpl, self.cpu.bits
 
     def flush_translations(self, gla: Gla | None, reason: str) -> None:
         """INVLPG or a control-register write drops this vCPU's translations."""

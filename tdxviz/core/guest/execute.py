@@ -20,9 +20,31 @@ def run(
     Raises:
         Architectural: an outcome to attend to; its ``executed`` says how many ran before it.
     """
-    x = Context(p, lp, ctx, cpu)
-    x.stray = transient.run
-    return watch.run(x, steps, until) if p.trace else fast.run(x, steps, until)
+    return Runner().run(p, lp, ctx, cpu, steps, until)
+
+
+class Runner:
+    """Several runs of one guest, between which somebody attends to its outcomes: what one run learned of
+    the code serves the next."""
+
+    __slots__ = ("x",)
+
+    def __init__(self) -> None:
+        self.x: Context | None = None
+
+    def run(
+        self, p: Platform, lp: LogicalProcessor, ctx: Translation, cpu: CpuState, steps: int,
+        until: int | None,
+    ) -> int:  # fmt: skip
+        """As the function of that name."""
+        x = self.x
+        if x is None or not x.resumes(ctx):
+            x = self.x = Context(p, lp, ctx, cpu)
+            x.stray = transient.run
+        try:
+            return watch.run(x, steps, until) if p.trace else fast.run(x, steps, until)
+        finally:
+            x.paused = x.tlb.changes
 
 
 def step(p: Platform, lp: LogicalProcessor, ctx: Translation, cpu: CpuState) -> None:

@@ -4,7 +4,7 @@ Requests live in the vCPU (``irr``, ``isr``, ``tpr``) while it runs and in its v
 Edge-triggered only. Source: Intel SDM volume 3, APIC virtualisation; tdx-architecture 9.5.
 """
 
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.units import Hkid, Hpa
@@ -58,10 +58,10 @@ def take_posted(p: Platform, cpu: CpuState, descriptor: Hpa, keyid: Hkid) -> tup
     Raises:
         MachineCheck: the descriptor is poisoned.
     """
-    word = int.from_bytes(path.read_physical(p, descriptor, keyid, DESCRIPTOR), "little")
+    word = int.from_bytes(physical.read_physical(p, descriptor, keyid, DESCRIPTOR), "little")
     posted = word & PIR
     cleared = word & ~PIR & ~ON
-    path.write_physical(p, descriptor, keyid, cleared.to_bytes(DESCRIPTOR, "little"))
+    physical.write_physical(p, descriptor, keyid, cleared.to_bytes(DESCRIPTOR, "little"))
     cpu.irr |= posted
     return tuple(n for n in range(256) if posted >> n & 1)
 

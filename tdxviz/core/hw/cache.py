@@ -121,10 +121,13 @@ class Cache:
 
     def drop_page(self, hpa: Hpa, keyid: Hkid) -> None:
         """Forget all lines of a 4 KiB page without write-back."""
-        self.changes += 1
         first, pop, sets = with_keyid(hpa, keyid), self.lines.pop, self._sets
-        for tag in range(first, first + PAGE, LINE):
+        tags = range(first, first + PAGE, LINE)
+        if self.lines.keys().isdisjoint(tags):
+            return
+        for tag in tags:
             if pop(tag, None) is not None:
+                self.changes += 1
                 number = tag // LINE % SETS
                 if len(sets[number]) == 1:
                     del sets[number]

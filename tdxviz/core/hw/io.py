@@ -6,7 +6,7 @@ Sources: tdx-architecture 1.1, 1.3 to 1.5; attack catalogue R1 to R4, R7, R9, R1
 from tdxviz.core import commands as c
 from tdxviz.core import events as e
 from tdxviz.core.faults import MachineCheck
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.dram import Line
 from tdxviz.core.hw.platform import Platform
@@ -60,9 +60,9 @@ def host_command(
             _host_write(p, command)
         case c.FlushLine():
             if not _keyid_fault(p, command.lp, command.hpa, command.keyid):
-                path.evict(p, line_of(command.hpa), command.keyid, "CLFLUSH by the host")
+                physical.evict(p, line_of(command.hpa), command.keyid, "CLFLUSH by the host")
         case c.EvictLine():
-            path.evict(p, line_of(command.hpa), command.keyid, "cache pressure")
+            physical.evict(p, line_of(command.hpa), command.keyid, "cache pressure")
 
 
 def _host_time(p: Platform, command: c.HostTime) -> None:
@@ -71,7 +71,7 @@ def _host_time(p: Platform, command: c.HostTime) -> None:
         return
     slow = p.cache.lookup(line_of(command.hpa), command.keyid) is None
     try:
-        path.read_physical(p, command.hpa, command.keyid, 1)
+        physical.read_physical(p, command.hpa, command.keyid, 1)
     except MachineCheck as poison:
         _host_machine_check(p, command.lp, poison)
         return
@@ -83,7 +83,7 @@ def _host_read(p: Platform, command: c.HostRead) -> None:
     if _keyid_fault(p, lp, hpa, keyid):
         return
     try:
-        data = path.read_physical(p, hpa, keyid, command.size)
+        data = physical.read_physical(p, hpa, keyid, command.size)
     except MachineCheck as poison:
         _host_machine_check(p, lp, poison)
         return
@@ -114,7 +114,7 @@ def _host_write(p: Platform, command: c.HostWrite) -> None:
         elif command.how == "partial":
             _partial_write(p, hpa, keyid, data)
         else:
-            path.write_physical(p, hpa, keyid, data)
+            physical.write_physical(p, hpa, keyid, data)
     except MachineCheck as poison:
         _host_machine_check(p, lp, poison)
         return
@@ -126,7 +126,7 @@ def _full_lines(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
     done = 0
     while done < len(data):
         at, step = hpa + done, PAGE if (hpa + done) % PAGE == 0 and len(data) - done >= PAGE else LINE
-        write = path.write_page_direct if step == PAGE else path.write_line_direct
+        write = physical.write_page_direct if step == PAGE else physical.write_line_direct
         write(p, at, keyid, data[done : done + step])
         done += step
 
@@ -139,7 +139,7 @@ def _partial_write(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes, *, by_core: 
         at = hpa + done
         line, start = line_of(at), at % LINE
         piece = data[done : done + LINE - start]
-        path.evict(p, line, keyid, "snooped by an uncached store")
+        physical.evict(p, line, keyid, "snooped by an uncached store")
         if len(piece) == LINE:
             p.memctl.write_line(line, keyid, piece)
         elif p.memctl.probe(line).owner:
@@ -197,7 +197,7 @@ def _iommu_fault(p: Platform, command: c.DmaRead | c.DmaWrite, hpa: Hpa, keyid: 
 def _dma_read(p: Platform, command: c.DmaRead, hpa: Hpa, keyid: Hkid) -> None:
     data, rule = b"", ""
     for line in range(line_of(hpa), hpa + command.size, LINE):
-        path.evict(p, line, keyid, "snooped by DMA")
+        physical.evict(p, line, keyid, "snooped by DMA")
         result = p.memctl.read_line(line, keyid)
         data, rule = data + result.data, rule or result.rule
     skip = hpa % LINE

@@ -82,6 +82,11 @@ def seal(hpa: Hpa, key: Key | None, plain: bytes, owner: bool, mac_key: bytes) -
     return Line(cipher, line_mac(mac_key, cipher, tweak, owner) if mac_key else 0, owner, False)
 
 
+def nobody_watches() -> bool:
+    """Default of ``MemoryController.is_watched``."""
+    return False
+
+
 @dataclass(slots=True)
 class MemoryController:
     dram: Dram
@@ -89,7 +94,8 @@ class MemoryController:
     mac_key: bytes
     world: World
     note: Callable[[e.Event], None]
-    trace: bool = False
+    is_watched: Callable[[], bool] = nobody_watches
+    """Whether reads and writes are told one by one."""
     inspected: "dict[tuple[Hpa, Hkid], Inspected]" = field(default_factory=dict, repr=False)
     """Answers of ``inspect``, shared by all copies of a machine: no state, only saved work."""
 
@@ -120,8 +126,8 @@ class MemoryController:
 
     def read_line(self, hpa: Hpa, keyid: Hkid) -> ReadResult:
         """Fetch, check and decrypt one line. A failed check stores poison and is logged (UCNA)."""
-        line = self.dram.line(hpa) or self.probe(hpa)
-        if self.trace:
+        line, watched = self.dram.line(hpa) or self.probe(hpa), self.is_watched()
+        if watched:
             self.note(
                 e.LineFetched(
                     hpa=hpa, keyid=keyid, cipher=line.data, owner=line.owner, mac=line.mac,
@@ -131,7 +137,7 @@ class MemoryController:
         result = self._check(line, hpa, keyid)
         if result.poison:
             self._poisoned(line, hpa, keyid, result)
-        elif self.trace:
+        elif watched:
             self.note(
                 e.LineDecrypted(
                     hpa=hpa, keyid=keyid, rule=result.rule, data=result.data,
@@ -183,7 +189,7 @@ class MemoryController:
         """Encrypt and store one full line. Never checked against what was there; clears poison."""
         line = self._seal(hpa, keyid, data)
         self.dram.put(hpa, line)
-        if self.trace:
+        if self.is_watched():
             self.note(e.LineWritten(hpa=hpa, keyid=keyid, cipher=line.data, owner=line.owner, mac=line.mac))
 
     def _seal(self, hpa: Hpa, keyid: Hkid, data: bytes) -> Line:
@@ -205,7 +211,7 @@ class MemoryController:
         """What reads of all 64 lines would deliver, if the page was written whole and is read the
         way it was written; None: read line by line."""
         page = self.dram.whole(hpa)
-        if not isinstance(page, SealedPage) or page.key is not self.keys.key(keyid):
+        if not isinstance(page, SealedPage) or page.hpa != hpa or page.key is not self.keys.key(keyid):
             return None
         if self.world == "legacy" and page.key is not None:  # reads decrypt nothing there
             return None

@@ -1,18 +1,18 @@
-"""The way of one memory access, on one screen: TLB, walk, cache, memory controller, DRAM.
+"""The way of one memory access, on one screen: TLB, walk, then the line (``physical``).
 
-The only code that knows how the units hang together; no unit calls another.
+Only this and ``physical`` know how the units hang together; no unit calls another.
 """
 
 from dataclasses import dataclass
 
 from tdxviz.core import events as e
-from tdxviz.core.faults import EptViolation, GuestFault, MachineCheck
+from tdxviz.core.faults import EptViolation, GuestFault
 from tdxviz.core.hw import walk
 from tdxviz.core.hw.cpu import CpuState
-from tdxviz.core.hw.mee import page_lines
+from tdxviz.core.hw.physical import cached_line, evict, read_physical, write_physical
 from tdxviz.core.hw.platform import LogicalProcessor, Platform
 from tdxviz.core.hw.tlb import TlbEntry
-from tdxviz.core.units import LINE, PAGE, U64, Gla, Gpa, Hkid, Hpa, with_keyid
+from tdxviz.core.units import LINE, PAGE, U64, Gla, Gpa, Hkid, Hpa
 
 WRITE_PROTECT = 1 << 16
 EFER_NXE = 1 << 11
@@ -247,58 +247,6 @@ def _qword(p: Platform, hpa: Hpa, keyid: Hkid) -> int:
     return int.from_bytes(line[hpa % LINE : hpa % LINE + 8], "little")
 
 
-def cached_line(p: Platform, hpa: Hpa, keyid: Hkid) -> bytes:
-    """The 64 bytes of a line under a KeyID: from the cache, else from memory into the cache.
-
-    Raises:
-        MachineCheck: poison was consumed.
-    """
-    line = p.cache.lookup(hpa, keyid)
-    if line is not None:
-        if p.trace:
-            p.note(e.CacheHit(hpa=hpa, keyid=keyid))
-        return line.data
-    if p.trace:
-        p.note(e.CacheMissed(hpa=hpa, keyid=keyid))
-    result = p.memctl.read_line(hpa, keyid)
-    if result.poison:
-        raise MachineCheck(hpa, keyid)
-    _fill(p, hpa, keyid, result.data)
-    return result.data
-
-
-def _fill(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
-    """Into the cache; what has to go for it is written back if dirty."""
-    where, way, evicted = p.cache.fill(hpa, keyid, data)
-    if p.trace:
-        p.note(e.LineFilled(hpa=hpa, keyid=keyid, set=where, way=way))
-    if evicted is None:
-        return
-    old, dirty = evicted, evicted.line.dirty
-    if p.trace:
-        p.note(e.LineEvicted(hpa=old.hpa, keyid=old.keyid, dirty=dirty, reason="capacity"))
-    if dirty:
-        p.memctl.write_line(old.hpa, old.keyid, old.line.data)
-
-
-def evict(p: Platform, hpa: Hpa, keyid: Hkid, reason: str) -> bool:
-    """Write back (if dirty) and drop one line. Returns whether it was there."""
-    line = p.cache.drop(hpa, keyid)
-    if line is None:
-        return False
-    p.note(e.LineEvicted(hpa=hpa, keyid=keyid, dirty=line.dirty, reason=reason))
-    if line.dirty:
-        p.memctl.write_line(hpa, keyid, line.data)
-    return True
-
-
-def write_back_block(p: Platform, package: int, block: int) -> None:
-    """WBNOINVD of one cache sub-block of one package: dirty lines reach memory and stay cached."""
-    for hpa, keyid, line in p.cache.clean(package, block):
-        p.note(e.LineCleaned(hpa=hpa, keyid=keyid, package=package, reason="WBNOINVD"))
-        p.memctl.write_line(hpa, keyid, line.data)
-
-
 def flush_line(
     p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, reason: str, *, drop: bool
 ) -> None:
@@ -316,65 +264,6 @@ def flush_line(
     if line is not None and line.dirty:
         p.memctl.write_line(hpa, entry.keyid, line.data)
         p.cache.cleaned(hpa, entry.keyid)
-
-
-def read_physical(p: Platform, hpa: Hpa, keyid: Hkid, size: int) -> bytes:
-    """Bytes through the cache by host-physical address; used by the module and by walks."""
-    start = hpa % LINE
-    if 0 < size <= LINE - start:
-        line = None if p.trace else p.cache.lines.get(with_keyid(hpa - start, keyid))
-        if line is not None:
-            return line.data[start : start + size]
-        return cached_line(p, hpa - start, keyid)[start : start + size]
-    if size == PAGE and hpa % PAGE == 0 and not p.trace:
-        return _read_page(p, hpa, keyid)
-    data = b""
-    while len(data) < size:
-        at = hpa + len(data)
-        line = cached_line(p, at & -LINE, keyid)
-        data += line[at % LINE : at % LINE + size - len(data)]
-    return data
-
-
-def _read_page(p: Platform, hpa: Hpa, keyid: Hkid) -> bytes:
-    """64 lines through the cache; memory is asked once where the whole page has one answer."""
-    found: list[bytes] = []
-    while len(found) * LINE < PAGE:
-        whole = p.memctl.whole_page(hpa, keyid)
-        if whole is None:
-            found.append(cached_line(p, hpa + len(found) * LINE, keyid))
-            continue
-        old = p.cache.fill_page(hpa, keyid, whole, found)
-        if old is not None:  # perhaps an alias of this very page: ask memory again
-            p.memctl.write_line(old.hpa, old.keyid, old.line.data)
-    return b"".join(found)
-
-
-def write_physical(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
-    """Store through the cache by host-physical address."""
-    done = 0
-    while done < len(data):
-        at = hpa + done
-        line, start = cached_line(p, at & -LINE, keyid), at % LINE
-        piece = data[done : done + LINE - start]
-        p.cache.write(at - start, keyid, line[:start] + piece + line[start + len(piece) :])
-        done += len(piece)
-
-
-def write_line_direct(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
-    """MOVDIR64B: 64 bytes straight to memory; the cached alias of this KeyID goes, unsaved."""
-    p.cache.drop(hpa, keyid)
-    p.memctl.write_line(hpa, keyid, data)
-
-
-def write_page_direct(p: Platform, hpa: Hpa, keyid: Hkid, data: bytes) -> None:
-    """64 times MOVDIR64B."""
-    if p.trace:
-        for number, line in enumerate(page_lines(data)):
-            write_line_direct(p, hpa + number * LINE, keyid, line)
-        return
-    p.cache.drop_page(hpa, keyid)
-    p.memctl.write_page(hpa, keyid, data)
 
 
 def flushed(lp: int, vpid: int, count: int, reason: str) -> e.TlbFlushed:

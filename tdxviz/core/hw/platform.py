@@ -117,13 +117,14 @@ class Platform:
     note: Callable[[Event], None] = nobody_listens
     news: list[Event] | None = None
     """Where events may be put without asking ``note``; None while somebody wants to be asked."""
-    _trace: bool = False
+    trace: bool = False
     size: int = SIZE
     seam_range: tuple[Hpa, Hpa] = SEAM_RANGE
     arch_capabilities: int = 0
     """IA32_ARCH_CAPABILITIES of its processors. Where it has IBRS_ALL, system software uses it."""
 
     def __post_init__(self) -> None:
+        self.memctl.is_watched = self.is_watched
         for lp in self.lps:
             lp.peers = self.lps
 
@@ -156,13 +157,8 @@ class Platform:
             arch_capabilities=caps,
         )  # fmt: skip
 
-    @property
-    def trace(self) -> bool:
-        return self._trace
-
-    @trace.setter
-    def trace(self, on: bool) -> None:
-        self._trace = self.memctl.trace = on
+    def is_watched(self) -> bool:
+        return self.trace
 
     def listen(self, note: Callable[[Event], None]) -> None:
         """Send every event of every unit to ``note``."""

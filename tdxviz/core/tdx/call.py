@@ -4,9 +4,9 @@ A leaf body never names a status: ``require`` takes the next check of the row, a
 what is returned when it fails. Locks are released with the call, never by a leaf.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
 
 from tdxviz.core import events as e
 from tdxviz.core.arch import sept
@@ -14,7 +14,7 @@ from tdxviz.core.arch.leaves import Check, Leaf
 from tdxviz.core.arch.status import with_operand
 from tdxviz.core.arch.structures import MIN_TDCX
 from tdxviz.core.faults import Inconsistent, Lingering, Refused
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx.locks import Lock
 from tdxviz.core.tdx.module import Module, PamtEntry
@@ -23,30 +23,35 @@ from tdxviz.core.units import GIB, KEYID_SHIFT, MAXPA, MIB, PAGE, Gpa, Hpa, is_p
 
 PAGE_SIZES = (PAGE, 2 * MIB, GIB, 512 * GIB)
 RWX = 7
+ZERO_PAGE = bytes(PAGE)
+"""One for all: a TD may have very many pages that nobody wrote to yet."""
+Reason: TypeAlias = str | Callable[[], str]
+"""Why a check fails; a function where making the words each time would cost more than the check."""
 
 
-@contextmanager
-def quiet(p: Platform) -> Iterator[None]:
+class quiet:  # noqa: N801  # because it reads as what it does: with quiet(...)
     """The module's own memory accesses are real, but not the learner's to watch one by one."""
-    watching, p.trace = p.trace, False
-    try:
-        yield
-    finally:
-        p.trace = watching
+
+    __slots__ = ("p", "watching")
+
+    def __init__(self, p: Platform) -> None:
+        self.p = p
+
+    def __enter__(self) -> None:
+        self.watching, self.p.trace = self.p.trace, False
+
+    def __exit__(self, *_: object) -> None:
+        self.p.trace = self.watching
 
 
-@dataclass(slots=True)
-class SeptPlace:
+class SeptPlace(NamedTuple):
     """An entry of a Secure EPT, found by a walk."""
 
     gpa: Gpa
     level: int
     address: Hpa
     value: int
-
-    @property
-    def state(self) -> str:
-        return sept.state_of(self.value)
+    state: str
 
 
 @dataclass(slots=True)
@@ -76,20 +81,20 @@ class Call:
     def next_check(self) -> Check:
         return self.leaf.checks[self.passed]
 
-    def require(self, holds: bool, reason: str, *, status: str = "", operand: str = "") -> None:
+    def require(self, holds: bool, reason: Reason, *, status: str = "", operand: str = "") -> None:
         """Take the next check of the row. ``status`` and ``operand`` choose where a row names
         several.
 
         Raises:
             Refused: it does not hold; nothing has been changed.
         """
-        check = self.next_check()
         if not holds:
+            check = self.next_check()
             about = operand or self.operand or check.operand
             value = with_operand(status or check.status, about)
             if not about:
                 value |= self.detail
-            raise Refused(value, None, reason)
+            raise Refused(value, None, reason if isinstance(reason, str) else reason())
         self.passed += 1
         if self.passed == self.hold:
             raise Lingering
@@ -101,23 +106,32 @@ class Call:
     def page_address(self, name: str, value: int) -> PamtEntry:
         """Two checks: a plausible page address without KeyID; inside an initialised block."""
         aligned = value % PAGE == 0 and value >> MAXPA == 0
-        why = "carries KeyID bits or lies beyond MAXPA" if value % PAGE == 0 else "is not 4 KiB aligned"
-        self.require(aligned, f"{name} = {value:#x} {why}")
+        why = "is not 4 KiB aligned" if value % PAGE else "carries KeyID bits or lies beyond MAXPA"
+        self.require(aligned, lambda: f"{name} = {value:#x} {why}")
         entry = self.m.page(value)
-        self.require(entry is not None, f"{value:#x} is in no initialised block of a TDMR")
+        self.require(entry is not None, lambda: f"{value:#x} is in no initialised block of a TDMR")
         assert entry is not None
         return entry
 
-    def take(self, lock: Lock, reason: str) -> None:
+    def take(self, lock: Lock, reason: Reason) -> None:
         """The next check: a lock, never waited for."""
-        taken = [*self.locks, *self.m.locks_of_others(self.lp)]
+        free = not self.is_taken(lock)
         self.locks.append(lock)
-        self.require(not any(lock.excludes(other) for other in taken), reason)
+        self.require(free, reason)
+
+    def is_taken(self, lock: Lock) -> bool:
+        """Whether this call or somebody else holds a lock that excludes this one."""
+        for other in self.locks:
+            if other.kind == lock.kind and lock.excludes(other):
+                return True
+        m = self.m
+        others = m.inside or (m.running and lock.kind == "PAMT")  # running vCPUs hold no other kind
+        return bool(others) and any(map(lock.excludes, m.locks_of_others(self.lp)))
 
     def lock(self, page: Hpa, how: str, size: int = PAGE) -> None:
         """The next check: the PAMT entry's lock, ``sh`` or ``ex``. A lock on a page is also a
         shared lock on the entries of the larger pages around it."""
-        self.take(Lock("PAMT", page, size, how == "ex"), f"the PAMT entry of {page:#x} is locked")
+        self.take(Lock("PAMT", page, size, how == "ex"), lambda: f"the PAMT entry of {page:#x} is locked")
 
     def typed_page(self, name: str, how: str, kind: str) -> Hpa:
         """Four checks on a page operand: address, block, lock, type."""
@@ -127,8 +141,8 @@ class Call:
     def typed_page_at(self, name: str, page: Hpa, how: str, kind: str) -> Hpa:
         entry = self.page_address(name, page)
         self.lock(page, how)
-        words = f"{page:#x} is a {entry.kind} page, not {kind}"
-        self.require(entry.kind == kind and entry.size == 0, words)
+        right = entry.kind == kind and entry.size == 0
+        self.require(right, lambda: f"{page:#x} is a {entry.kind} page, not {kind}")
         return page
 
     def free_page(self, name: str) -> Hpa:
@@ -151,15 +165,17 @@ class Call:
 
     def state(self, td: Td, *, lock: bool = True) -> None:
         """STATE: fatal, keys, TDCX pages, (lock,) OP_STATE."""
-        self.require(not td.tdr["FATAL"], f"{td.actor} is fatal: it will never run again")
-        keys = td.lifecycle == "TD_KEYS_CONFIGURED"
-        self.require(keys, f"the lifecycle state of {td.actor} is {td.lifecycle}")
-        enough = td.tdr["NUM_TDCX"] >= MIN_TDCX
-        self.require(enough, f"only {td.tdr['NUM_TDCX']} TDCX pages were added, {MIN_TDCX} are needed")
+        self.require(not td.tdr["FATAL"], lambda: f"{td.actor} is fatal: it will never run again")
+        lifecycle = td.lifecycle
+        keys = lifecycle == "TD_KEYS_CONFIGURED"
+        self.require(keys, lambda: f"the lifecycle state of {td.actor} is {lifecycle}")
+        count, needed = td.tdr["NUM_TDCX"], MIN_TDCX
+        self.require(count >= needed, lambda: f"only {count} TDCX pages were added, {needed} are needed")
         if lock:
-            self.take(Lock("OP_STATE", td.tdr_page), f"the OP_STATE of {td.actor} is locked")
-        allowed = td.op_state in self.leaf.op_states
-        self.require(allowed, f"{td.actor} is {td.op_state}; {self.leaf.name} does not work there")
+            self.take(Lock("OP_STATE", td.tdr_page), lambda: f"the OP_STATE of {td.actor} is locked")
+        now, leaf = td.op_state, self.leaf
+        allowed = now in leaf.op_states
+        self.require(allowed, lambda: f"{td.actor} is {now}; {leaf.name} does not work there")
 
     # --- Secure EPT -----------------------------------------------------------------------
 
@@ -168,14 +184,14 @@ class Call:
         table, now, hkid = td.sept_root, 3, td.hkid
         while True:
             address = table + (gpa >> 12 + 9 * now & 511) * 8
-            value = int.from_bytes(path.read_physical(self.p, address, hkid, 8), "little")
-            place = SeptPlace(gpa, now, address, value)
-            if place.state == "CORRUPT":
+            value = physical.read_qword(self.p, address, hkid)
+            state = sept.state_of(value)
+            if state == "CORRUPT":
                 raise Inconsistent(f"the Secure EPT entry at {address:#x} holds {value:#x}")
             if now == level:
-                return place, True
+                return SeptPlace(gpa, now, address, value, state), True
             if not value & RWX or value >> 7 & 1:
-                return place, False
+                return SeptPlace(gpa, now, address, value, state), False
             table, now = sept.frame(value), now - 1
             if not td.owns(table, "PT_EPT"):
                 raise Inconsistent(f"{table:#x} is no Secure EPT page of this TD")
@@ -199,11 +215,11 @@ class Call:
     def child(self, td: Td, parent: SeptPlace, table: Hpa, number: int) -> SeptPlace:
         """One of the 512 entries of a Secure EPT page."""
         address, level = table + number * 8, parent.level - 1
-        value = int.from_bytes(path.read_physical(self.p, address, td.hkid, 8), "little")
-        place = SeptPlace(parent.gpa + number * PAGE_SIZES[level], level, address, value)
-        if place.state == "CORRUPT":
+        value = physical.read_qword(self.p, address, td.hkid)
+        state, gpa = sept.state_of(value), parent.gpa + number * PAGE_SIZES[level]
+        if state == "CORRUPT":
             raise Inconsistent(f"the Secure EPT entry at {address:#x} holds {value:#x}")
-        return place
+        return SeptPlace(gpa, level, address, value, state)
 
     def report_entry(self, place: SeptPlace) -> None:
         """On Secure EPT errors RCX returns the entry, RDX level and public state."""
@@ -216,12 +232,14 @@ class Call:
         place, reached = self.entry_at(td, gpa, level)
         if not reached:
             self.report_entry(place)
-        self.require(reached, f"the walk for {gpa:#x} stopped at level {place.level} in {place.state}")
+        self.require(
+            reached, lambda: f"the walk for {gpa:#x} stopped at level {place.level} in {place.state}"
+        )
         return place
 
     def set_entry(self, td: Td, place: SeptPlace, state: str, hpa: Hpa) -> None:
         value = sept.make_entry(state, hpa)
-        path.write_physical(self.p, place.address, td.hkid, value.to_bytes(8, "little"))
+        physical.write_physical(self.p, place.address, td.hkid, value.to_bytes(8, "little"))
         self.note(
             e.SeptEntryChanged(
                 lp=self.lp, td=td.actor, gpa=place.gpa, level=place.level, before=place.state,
@@ -257,12 +275,13 @@ class Call:
 
     def clear_page(self, page: Hpa, hkid: int, pattern: bytes = b"\x00") -> None:
         """MOVDIR64B over a whole page under a private HKID."""
-        path.write_page_direct(self.p, page, hkid, pattern * (PAGE // len(pattern)))
+        content = ZERO_PAGE if pattern == b"\x00" else pattern * (PAGE // len(pattern))
+        physical.write_page_direct(self.p, page, hkid, content)
 
     def read_shared(self, address: int, size: int) -> bytes:
         """A host buffer given with a shared KeyID in its address bits."""
         hpa, keyid = address & (1 << KEYID_SHIFT) - 1, address >> KEYID_SHIFT
-        return path.read_physical(self.p, hpa, keyid, size)
+        return physical.read_physical(self.p, hpa, keyid, size)
 
     def shared_address(self, address: int, align: int, size: int) -> bool:
         """Aligned, shared KeyID, inside memory, outside the SEAM range."""

@@ -72,9 +72,11 @@ BEFORE_READY = {
     "TDH.SYS.CONFIG", "TDH.SYS.KEY.CONFIG", "TDH.SYS.LP.SHUTDOWN", "TDH.SYS.UPDATE",
 }  # fmt: skip
 UNDISPATCHED = {"TDH.MEM.SEPT.WR"}
-
+INVALID = s.with_operand("TDX_OPERAND_INVALID", "RAX")
 
 LOWER = tuple(name.lower() for name in GPR_NAMES)
+PLACE = {name: number for number, name in enumerate(GPR_NAMES)}
+INPUTS = (("rcx", "RCX"), ("rdx", "RDX"), ("r8", "R8"), ("r9", "R9"))
 
 
 def leaf_number(name: str) -> int:
@@ -92,7 +94,7 @@ def seamcall(p: Platform, m: Module, lp: int, regs: dict[str, int]) -> None:
         p.note(e.SeamcallFailed(lp=lp, how="VMfailInvalid"))
         return
     host = p.lps[lp]
-    host.gprs = [regs.get(name, was) for name, was in zip(LOWER, host.gprs, strict=True)]
+    host.gprs = [*(dict(zip(LOWER, host.gprs, strict=True)) | regs).values()]
     rax = regs["rax"]
     row = SEAMCALL.get(rax & 0xFFFF)
     name = row.name if row else f"leaf {rax & 0xFFFF}"
@@ -149,20 +151,19 @@ def proceed(p: Platform, m: Module, lp: int) -> None:
 
 def _dispatcher_refusal(m: Module, rax: int, row: Leaf | None) -> tuple[int, str] | None:
     """The dispatcher's own checks, in order. Source: tdx-architecture 4."""
-    invalid = s.with_operand("TDX_OPERAND_INVALID", "RAX")
     name = row.name if row else ""
     if rax >> 24:
-        return invalid, "RAX has reserved bits set"
+        return INVALID, "RAX has reserved bits set"
     if rax >> 16 and name not in VERSIONED:
-        return invalid, f"this leaf has no version {rax >> 16}"
+        return INVALID, f"this leaf has no version {rax >> 16}"
     if m.sys_state == "SYS_SHUTDOWN" and name != "TDH.SYS.LP.SHUTDOWN":
         return s.with_operand("TDX_SYS_SHUTDOWN", None), "the module was shut down"
     if m.sys_state != "SYS_READY" and name not in BEFORE_READY:
         return s.with_operand("TDX_SYS_NOT_READY", None), f"the module is {m.sys_state}"
     if row is None or name in UNDISPATCHED:
-        return invalid, f"the module has no leaf {rax & 0xFFFF}"
+        return INVALID, f"the module has no leaf {rax & 0xFFFF}"
     if name not in BODIES:
-        return invalid, f"{name} is not modelled yet in tdxviz; the real module knows it"
+        return INVALID, f"{name} is not modelled yet in tdxviz; the real module knows it"
     return None
 
 
@@ -173,8 +174,8 @@ def _finish(
     host = p.lps[lp]
     outputs = {"RAX": status, **outputs}
     for register, value in outputs.items():
-        host.gprs[GPR_NAMES.index(register)] = value
-    inputs = {n.upper(): regs[n] for n in ("rcx", "rdx", "r8", "r9") if regs.get(n)}
+        host.gprs[PLACE[register]] = value
+    inputs = {shown: regs[n] for n, shown in INPUTS if regs.get(n)}
     p.note(
         e.LeafReturned(
             lp=lp, side="host", leaf=rax & 0xFFFF, name=name, status=status, passed=passed,

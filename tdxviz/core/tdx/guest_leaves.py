@@ -26,6 +26,8 @@ MAY_PASS = 0xFFFF_FFFF & ~(1 << r.RAX | 1 << r.RCX | 1 << r.RSP)
 LOW = 0xFFFF_FFFF
 SYS_RD_AVAILABLE = 1
 EXTENDED_ACCEPT = 1
+LOWER = tuple(name.lower() for name in r.GPR_NAMES)
+PLACE = {name: number for number, name in enumerate(r.GPR_NAMES)}
 
 
 def tdcall(p: Platform, m: Module, lp: int, length: int) -> GuestFault | None:
@@ -41,8 +43,7 @@ def tdcall(p: Platform, m: Module, lp: int, length: int) -> GuestFault | None:
         _return(p, lp, length, name, s.with_operand("TDX_OPERAND_INVALID", "RAX"), 0, refusal, {})
         return None
     assert row is not None
-    regs = {name.lower(): value for name, value in zip(r.GPR_NAMES, cpu.gprs, strict=True)}
-    call = Call(p, m, lp, row, regs)
+    call = Call(p, m, lp, row, dict(zip(LOWER, cpu.gprs, strict=True)))
     with quiet(p):
         try:
             status = BODIES[row.name](call, entry.running_vcpu(p, m, lp).td, cpu, length)
@@ -61,8 +62,7 @@ def held(p: Platform, m: Module, lp: int, checks: int) -> Call | None:
     row = TDCALL.get(cpu.gprs[r.RAX] & 0xFFFF)
     if row is None or cpu.bits != 64 or _dispatcher_refusal(cpu.gprs[r.RAX], row):
         return None
-    regs = {name.lower(): value for name, value in zip(r.GPR_NAMES, cpu.gprs, strict=True)}
-    call = Call(p, m, lp, row, regs, hold=checks)
+    call = Call(p, m, lp, row, dict(zip(LOWER, cpu.gprs, strict=True)), hold=checks)
     try:
         if checks > 0:
             BODIES[row.name](call, entry.running_vcpu(p, m, lp).td, cpu, 0)
@@ -94,7 +94,7 @@ def _return(
     leaf = cpu.gprs[r.RAX] & 0xFFFF
     outputs = {"RAX": status, **outputs}
     for register, value in outputs.items():
-        cpu.gprs[r.GPR_NAMES.index(register)] = value
+        cpu.gprs[PLACE[register]] = value
     cpu.rip += length
     p.note(
         e.LeafReturned(
@@ -148,8 +148,8 @@ def page_accept(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     rcx = cpu.gprs[r.RCX]
     level, gpa = rcx & 7, rcx & ~0xFFF
     formed = not rcx & 0xFF8 and level <= 1 and gpa % PAGE_SIZES[level] == 0
-    call.require(formed, f"RCX = {rcx:#x}: level 0 or 1 and a GPA aligned to it")
-    call.require(gpa >> SHARED_BIT == 0, f"{gpa:#x} is no private GPA of this TD")
+    call.require(formed, lambda: f"RCX = {rcx:#x}: level 0 or 1 and a GPA aligned to it")
+    call.require(gpa >> SHARED_BIT == 0, lambda: f"{gpa:#x} is no private GPA of this TD")
     place, reached = call.entry_at(td, gpa, level)
     accessible = sept.STATES[place.state].leaf and sept.PERMS[place.state] != "---"
     found = s.STATUS["TDX_PAGE_ALREADY_ACCEPTED"] | place.level

@@ -4,7 +4,7 @@ import hashlib
 
 from tdxviz.core import events as e
 from tdxviz.core.arch import status as s
-from tdxviz.core.hw import path, seamops
+from tdxviz.core.hw import physical, seamops
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.tdx import guest_memory, report
 from tdxviz.core.tdx.call import Call
@@ -46,7 +46,7 @@ def report_(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     call.require(guest_memory.is_valid(out), f"{out:#x} is no GPA of this TD")
     where = guest_memory.place(call, out, "store")
     # ---- all checks passed: nothing below can fail ----
-    path.write_physical(call.p, *where, report.build(td, content))
+    physical.write_physical(call.p, *where, report.build(td, content))
     call.note(e.ReportMade(lp=call.lp, td=td.actor, gpa=out, data=content))
     return s.SUCCESS
 

@@ -6,7 +6,7 @@ access; the TDCALL is then repeated. Source: tdx-architecture 7.5.
 
 from tdxviz.core.arch import instructions
 from tdxviz.core.faults import EptViolation
-from tdxviz.core.hw import path
+from tdxviz.core.hw import path, physical
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx import entry
@@ -50,4 +50,4 @@ def place(call: Call, gpa: Gpa, kind: str) -> tuple[Hpa, Hkid]:
 
 def read(call: Call, gpa: Gpa, size: int) -> bytes:
     """``size`` bytes that do not cross a page. Raises EptViolation."""
-    return path.read_physical(call.p, *place(call, gpa, "load"), size)
+    return physical.read_physical(call.p, *place(call, gpa, "load"), size)

@@ -2,7 +2,7 @@
 
 from tdxviz.core.arch import metadata as md
 from tdxviz.core.arch import status as s
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.tdx import entry, guest_memory, metadata, rdwr
 from tdxviz.core.tdx.call import Call
@@ -78,5 +78,5 @@ def sys_rdall(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     where = guest_memory.place(call, buffer, "store")
     first = rdwr.first_of_list(call)
     # ---- all checks passed: nothing below can fail ----
-    path.write_physical(call.p, *where, rdwr.system_list(Store(call.p, call.m), first, "guest"))
+    physical.write_physical(call.p, *where, rdwr.system_list(Store(call.p, call.m), first, "guest"))
     return s.SUCCESS

@@ -4,7 +4,7 @@ How it is blocked, moved and taken away: ``mem_range``, ``mem_size``, ``mem_debu
 """
 
 from tdxviz.core.arch import sept
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.tdx import measurement
 from tdxviz.core.tdx.call import PAGE_SIZES, Call, SeptPlace
 from tdxviz.core.tdx.locks import Lock
@@ -24,9 +24,9 @@ def mapping(call: Call, low: int, high: int) -> tuple[Gpa, int]:
     level, gpa = rcx & 7, rcx & ~LEVEL_MASK
     formed = not rcx & 0xFF8 and rcx >> 52 == 0 and low <= level <= high
     aligned = formed and gpa % PAGE_SIZES[level] == 0
-    call.require(aligned, f"RCX = {rcx:#x}: level {low}..{high} and a GPA aligned to it")
+    call.require(aligned, lambda: f"RCX = {rcx:#x}: level {low}..{high} and a GPA aligned to it")
     private = gpa >> SHARED_BIT == 0
-    call.require(private, f"{gpa:#x} is shared or beyond the guest's {GPA_WIDTH}-bit width")
+    call.require(private, lambda: f"{gpa:#x} is shared or beyond the guest's {GPA_WIDTH}-bit width")
     return gpa, level
 
 
@@ -37,7 +37,7 @@ def sept_operand(
     place = sept_place(call, td, low, high, how=how)
     if place.state not in states:
         call.report_entry(place)
-    call.require(place.state in states, f"the entry for {place.gpa:#x} is {place.state}")
+    call.require(place.state in states, lambda: f"the entry for {place.gpa:#x} is {place.state}")
     return place
 
 
@@ -57,10 +57,9 @@ def lock_tree(call: Call, td: Td, how: str) -> None:
 def lock_entry(call: Call, place: SeptPlace) -> None:
     """Bit 11 of the entry: who finds it set is told what the entry holds."""
     lock = Lock("SEPT_ENTRY", place.address, exclusive=True)
-    told = dict(call.outputs)
-    call.report_entry(place)
-    call.take(lock, f"the Secure EPT entry for {place.gpa:#x} is locked")
-    call.outputs = told
+    if call.is_taken(lock):
+        call.report_entry(place)
+    call.take(lock, lambda: f"the Secure EPT entry for {place.gpa:#x} is locked")
 
 
 def page_add(call: Call) -> None:
@@ -77,7 +76,7 @@ def page_add(call: Call) -> None:
     page = call.free_page("R8")
     # ---- all checks passed: nothing below can fail ----
     content = call.read_shared(source, PAGE)
-    path.write_page_direct(call.p, page, td.hkid, content)
+    physical.write_page_direct(call.p, page, td.hkid, content)
     call.set_entry(td, place, "MAPPED", page)
     measurement.page_added(call, td, gpa)
     td.add_children(1)
@@ -115,7 +114,7 @@ def page_aug(call: Call) -> None:
     page, step = call.regs["r8"], PAGE_SIZES[place.level]
     call.page_address("R8", page + (1 if page % step else 0))  # aligned to the size of the mapping
     call.lock(page, "ex", step)
-    call.require(call.m.is_free(page, place.level), f"{page:#x} is not free, or a page in it is not")
+    call.require(call.m.is_free(page, place.level), lambda: f"{page:#x} is not free, or a page in it is not")
     # ---- all checks passed: nothing below can fail ----
     call.set_entry(td, place, "PENDING", page)
     td.add_children(step // PAGE)

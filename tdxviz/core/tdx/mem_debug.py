@@ -4,7 +4,7 @@ Source: tdx-architecture 4, 7.4, 13.
 """
 
 from tdxviz.core.arch import sept
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.tdx.call import PAGE_SIZES, Call, SeptPlace
 from tdxviz.core.tdx.mem import GPA_WIDTH, SHARED_BIT, lock_entry, lock_tree
 from tdxviz.core.tdx.mem_range import DEBUG
@@ -26,11 +26,11 @@ def wr(call: Call) -> None:
     td, at = _word(call, WRITABLE)
     # ---- all checks passed: nothing below can fail ----
     call.outputs["R8"] = _value(call, td, at)
-    path.write_physical(call.p, at, td.hkid, call.regs["r8"].to_bytes(WORD, "little"))
+    physical.write_physical(call.p, at, td.hkid, call.regs["r8"].to_bytes(WORD, "little"))
 
 
 def _value(call: Call, td: Td, at: Hpa) -> int:
-    return int.from_bytes(path.read_physical(call.p, at, td.hkid, WORD), "little")
+    return int.from_bytes(physical.read_physical(call.p, at, td.hkid, WORD), "little")
 
 
 def _word(call: Call, states: tuple[str, ...]) -> tuple[Td, Hpa]:

@@ -5,7 +5,7 @@ page that the host hands to DEMOTE ends in the failed walk of its check. Source:
 """
 
 from tdxviz.core.arch import sept
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.tdx import tracking
 from tdxviz.core.tdx.call import PAGE_SIZES, Call, SeptPlace
 from tdxviz.core.tdx.locks import Lock
@@ -33,7 +33,7 @@ def page_relocate(call: Call) -> None:
     new = call.free_page("R8")
     # ---- all checks passed: nothing below can fail ----
     if "PENDING" not in place.state:
-        path.write_page_direct(call.p, new, td.hkid, path.read_physical(call.p, old, td.hkid, PAGE))
+        physical.write_page_direct(call.p, new, td.hkid, physical.read_physical(call.p, old, td.hkid, PAGE))
     call.free(old)
     call.give_page(new, "PT_REG", td.tdr_page)
     call.set_entry(td, place, sept.UNBLOCK.get(place.state, place.state), new)
@@ -112,7 +112,7 @@ def page_demote(call: Call) -> None:
     # ---- all checks passed: nothing below can fail ----
     state, step = sept.UNBLOCK.get(place.state, place.state), PAGE_SIZES[place.level - 1]
     children = [sept.make_entry(state, page + n * step) for n in range(ENTRIES)]
-    path.write_page_direct(call.p, table, td.hkid, b"".join(n.to_bytes(8, "little") for n in children))
+    physical.write_page_direct(call.p, table, td.hkid, b"".join(n.to_bytes(8, "little") for n in children))
     call.give_page(page, "PT_REG", td.tdr_page, size=place.level - 1)
     for small in range(page + step, page + ENTRIES * step, step):
         call.m.set_page(small, PamtEntry("PT_REG", td.tdr_page, place.level - 1))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tdxviz.core.arch import metadata as md
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx import td_params
 from tdxviz.core.tdx.module import Module
@@ -87,7 +87,7 @@ def _xbuff(store: Store, index: int) -> int:
     assert store.vcpu is not None
     vps = store.vcpu.vps
     page, offset = divmod(index * 8, PAGE)
-    raw = path.read_physical(store.p, vps.page(XBUFF_PAGE + page) + offset, vps.hkid, 8)
+    raw = physical.read_physical(store.p, vps.page(XBUFF_PAGE + page) + offset, vps.hkid, 8)
     return int.from_bytes(raw, "little")
 
 

@@ -155,11 +155,11 @@ class Module:
 
     def _around(self, hpa: Hpa) -> PamtEntry | None:
         """The walk from above: the 1 GiB or 2 MiB page that the address lies in."""
-        for size in (2, 1):
-            entry = self.pamt.get(hpa & -SPANS[size])
-            if entry is not None and entry.size == size:
-                return entry
-        return None
+        entry = self.pamt.get(hpa & -GIB)
+        if entry is not None and entry.size == 2:
+            return entry
+        entry = self.pamt.get(hpa & -2 * MIB)
+        return entry if entry is not None and entry.size == 1 else None
 
     def base_of(self, hpa: Hpa) -> Hpa:
         """First byte of the page, of whatever size, that the address lies in."""

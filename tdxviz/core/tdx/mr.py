@@ -3,7 +3,7 @@
 from tdxviz.core import events as e
 from tdxviz.core.arch import sept
 from tdxviz.core.arch import state_table as st
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.tdx import measurement
 from tdxviz.core.tdx.call import Call
 from tdxviz.core.tdx.mem import SHARED_BIT
@@ -28,7 +28,7 @@ def extend(call: Call) -> None:
     call.require(place.state == "MAPPED", f"the entry is {place.state}")
     # ---- all checks passed: nothing below can fail ----
     page = call.mapped_page(td, place)
-    content = path.read_physical(call.p, page + gpa % 4096, td.hkid, CHUNK)
+    content = physical.read_physical(call.p, page + gpa % 4096, td.hkid, CHUNK)
     measurement.content_extended(call, td, gpa, content)
 
 

@@ -5,7 +5,7 @@ Source: tdx-architecture 1.5, 1.6, 2, 4.
 
 from tdxviz.core import events as e
 from tdxviz.core.arch import state_table as st
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.hw.cache import SUB_BLOCKS
 from tdxviz.core.tdx.call import Call
 from tdxviz.core.tdx.locks import Lock
@@ -27,7 +27,8 @@ def _page(call: Call, how: str) -> tuple[Hpa, PamtEntry]:
 
 
 def _tell(call: Call, entry: PamtEntry) -> None:
-    call.outputs |= {"RCX": st.PAGE_TYPES[entry.kind], "RDX": entry.owner, "R8": entry.size}
+    outputs = call.outputs
+    outputs["RCX"], outputs["RDX"], outputs["R8"] = st.PAGE_TYPES[entry.kind], entry.owner, entry.size
 
 
 def page_rdmd(call: Call) -> None:
@@ -43,9 +44,9 @@ def page_reclaim(call: Call) -> None:
     call.cleared(*OUTPUTS)
     page, entry = _page(call, "ex")
     used = entry.kind not in ("PT_NDA", "PT_RSVD")
-    call.require(used, f"{page:#x} is {entry.kind}: nobody owns it")
+    call.require(used, lambda: f"{page:#x} is {entry.kind}: nobody owns it")
     _tell(call, entry)
-    call.require(page % SPANS[entry.size] == 0, f"{page:#x} lies in the middle of a larger page")
+    call.require(page % SPANS[entry.size] == 0, lambda: f"{page:#x} lies in the middle of a larger page")
     root = entry.kind == "PT_TDR"
     owner = page if root else entry.owner
     if root:
@@ -53,10 +54,11 @@ def page_reclaim(call: Call) -> None:
     else:
         call.lock(owner, "sh")
     td = Td(call.p, call.m, owner)
-    torn = td.lifecycle == "TD_TEARDOWN"
-    call.require(torn, f"the lifecycle state of {td.actor} is {td.lifecycle}")
+    lifecycle = td.lifecycle
+    torn = lifecycle == "TD_TEARDOWN"
+    call.require(torn, lambda: f"the lifecycle state of {td.actor} is {lifecycle}")
     left = td.tdr["CHLDCNT"] if root else 0
-    call.require(not left, f"{td.actor} still owns {left} pages")
+    call.require(not left, lambda: f"{td.actor} still owns {left} pages")
     # ---- all checks passed: nothing below can fail ----
     if root:
         call.m.mrtd.pop(page, None)
@@ -71,7 +73,7 @@ def page_wbinvd(call: Call) -> None:
     call.typed_page_at("RCX", page | rest, "sh", "PT_NDA")
     # ---- all checks passed: nothing below can fail ----
     for line in range(page, page + PAGE, LINE):
-        path.evict(call.p, line, hkid, "TDH.PHYMEM.PAGE.WBINVD")
+        physical.evict(call.p, line, hkid, "TDH.PHYMEM.PAGE.WBINVD")
 
 
 def cache_wb(call: Call) -> None:
@@ -89,7 +91,7 @@ def cache_wb(call: Call) -> None:
     at = begun or CacheWriteBack(0, flushed)
     block = at.block
     while True:
-        path.write_back_block(call.p, package, block)
+        physical.write_back_block(call.p, package, block)
         block += 1
         done, called = block == SUB_BLOCKS, call.p.lps[call.lp].pending_interrupt >= 0
         if not done and called:

@@ -5,7 +5,7 @@ Source: tdx-architecture 4 and 13; module source metadata_generic.c.
 
 from tdxviz.core.arch import metadata as md
 from tdxviz.core.arch import structures as lay
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.tdx import entry, metadata
 from tdxviz.core.tdx.call import Call
 from tdxviz.core.tdx.metadata import Store
@@ -172,7 +172,7 @@ def sys_rdall(call: Call) -> None:
     call.require(call.shared_address(buffer, PAGE, PAGE), f"RDX = {buffer:#x} is no usable shared page")
     first = first_of_list(call)
     # ---- all checks passed: nothing below can fail ----
-    path.write_physical(call.p, *split_keyid(buffer), system_list(Store(call.p, call.m), first, "host"))
+    physical.write_physical(call.p, *split_keyid(buffer), system_list(Store(call.p, call.m), first, "host"))
 
 
 def first_of_list(call: Call) -> tuple[md.Field, int] | None:

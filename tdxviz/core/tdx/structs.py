@@ -10,7 +10,7 @@ from functools import cached_property
 from tdxviz.core.arch import state_table as st
 from tdxviz.core.arch import structures as s
 from tdxviz.core.faults import Inconsistent
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx.module import Module
 from tdxviz.core.units import LINE, Hkid, Hpa, with_keyid
@@ -21,6 +21,7 @@ _VCPU = {v: k for k, v in st.VCPU_STATES.items()}
 
 
 TDCX_PA = tuple(f"TDCX_PA{n}" for n in range(s.MAX_TDCX))
+SEPT_ROOT = TDCX_PA[s.SEPT_ROOT_INDEX]
 IN_USE = ("HKID_ASSIGNED", "HKID_FLUSHED")
 
 
@@ -52,9 +53,16 @@ class Fields:
         self.owner = owner
         self.known_pages = known_pages
         self._high = with_keyid(0, hkid)
+        self._lines = p.cache.lines
 
     def __getitem__(self, name: str) -> int:
-        return int.from_bytes(self.raw(name), "little")
+        page, offset, size = self.layout[name]
+        at = (self.pages[page] if page < self.known_pages else self.page(page)) + offset
+        start = at % LINE
+        line = self._lines.get(at - start | self._high)
+        if line is None or start + size > LINE or self.p.trace:
+            return int.from_bytes(physical.read_physical(self.p, at, self.hkid, size), "little")
+        return int.from_bytes(line.data[start : start + size], "little")  # nearly always
 
     def __setitem__(self, name: str, value: int) -> None:
         size = self.layout[name][2]
@@ -63,17 +71,11 @@ class Fields:
         self.put(name, value.to_bytes(size, "little"))
 
     def raw(self, name: str) -> bytes:
-        page, offset, size = self.layout[name]
-        at = (self.pages[page] if page < self.known_pages else self.page(page)) + offset
-        start = at % LINE
-        if not self.p.trace:
-            line = self.p.cache.lines.get(at - start | self._high)
-            if line is not None and start + size <= LINE:  # nearly always; memory is not asked
-                return line.data[start : start + size]
-        return path.read_physical(self.p, at, self.hkid, size)
+        at, size = self._place(name)
+        return physical.read_physical(self.p, at, self.hkid, size)
 
     def put(self, name: str, data: bytes) -> None:
-        path.write_physical(self.p, self._place(name)[0], self.hkid, data)
+        physical.write_physical(self.p, self._place(name)[0], self.hkid, data)
 
     def _place(self, name: str) -> tuple[Hpa, int]:
         """Address and size of a field, in a page that is really the structure's."""
@@ -115,6 +117,8 @@ class Td:
     def __init__(self, p: Platform, m: Module, tdr: Hpa) -> None:
         self.p, self.m, self.tdr_page = p, m, tdr
         self.tdr = Fields(p, m.global_hkid, (tdr,), s.TDR, m, tdr)
+        self._hkid = -1
+        self._tdcs: Fields | None = None
 
     @property
     def actor(self) -> str:
@@ -122,6 +126,12 @@ class Td:
 
     @property
     def hkid(self) -> Hkid:
+        """Found once: a TD keeps its HKID for as long as one leaf looks at it."""
+        if self._hkid < 0:
+            self._hkid = self._hkid_in_memory()
+        return self._hkid
+
+    def _hkid_in_memory(self) -> Hkid:
         hkid = self.tdr["HKID"]
         entry = self.m.kot.get(hkid)
         if entry is None or entry.state not in IN_USE:
@@ -139,8 +149,10 @@ class Td:
 
     @property
     def tdcs(self) -> Fields:
-        pages = TdcxPages(self.tdr)
-        return Fields(self.p, self.hkid, pages, s.TDCS, self.m, self.tdr_page, known_pages=0)
+        if self._tdcs is None:
+            pages = TdcxPages(self.tdr)
+            self._tdcs = Fields(self.p, self.hkid, pages, s.TDCS, self.m, self.tdr_page, known_pages=0)
+        return self._tdcs
 
     @property
     def op_state(self) -> str:
@@ -148,7 +160,7 @@ class Td:
 
     @property
     def sept_root(self) -> Hpa:
-        root = self.tdr[f"TDCX_PA{s.SEPT_ROOT_INDEX}"]
+        root = self.tdr[SEPT_ROOT]
         if not self.owns(root, "PT_TDCX"):
             raise Inconsistent(f"the Secure EPT root {root:#x} is no TDCX page of this TD")
         return root
@@ -156,7 +168,7 @@ class Td:
     def owns(self, page: Hpa, kind: str) -> bool:
         """Whether the PAMT gives the page to this TD in that role."""
         entry = self.m.page(page)
-        return entry is not None and (entry.kind, entry.owner) == (kind, self.tdr_page)
+        return entry is not None and entry.owner == self.tdr_page and entry.kind == kind
 
     def add_children(self, count: int) -> None:
         self.tdr["CHLDCNT"] += count

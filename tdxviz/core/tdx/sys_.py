@@ -5,7 +5,7 @@ import struct
 from tdxviz.core import events as e
 from tdxviz.core.arch import msr_policy
 from tdxviz.core.arch import structures as lay
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.tdx import td_params
 from tdxviz.core.tdx.call import Call
 from tdxviz.core.tdx.locks import Lock
@@ -128,9 +128,9 @@ def info(call: Call) -> None:
     call.require(usable, f"R8 = {regs['r8']:#x} is no usable shared buffer")
     call.require(regs["r9"] >= MOST_CMRS, f"R9 = {regs['r9']}: there may be {MOST_CMRS} CMRs")
     # ---- all checks passed: nothing below can fail ----
-    path.write_physical(call.p, *split_keyid(regs["rcx"]), _sysinfo())
+    physical.write_physical(call.p, *split_keyid(regs["rcx"]), _sysinfo())
     cmrs = b"".join(struct.pack("<QQ", base, size) for base, size in config.cmrs)
-    path.write_physical(call.p, *split_keyid(regs["r8"]), cmrs.ljust(MOST_CMRS * 16, b"\x00"))
+    physical.write_physical(call.p, *split_keyid(regs["r8"]), cmrs.ljust(MOST_CMRS * 16, b"\x00"))
     call.outputs |= {"RDX": SYSINFO_SIZE, "R9": MOST_CMRS}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from tdxviz.core.arch import exits, msrs
 from tdxviz.core.arch import structures as s
-from tdxviz.core.hw import msr_access, path
+from tdxviz.core.hw import msr_access, physical
 from tdxviz.core.hw.cpu import NOWHERE, CpuState, Segment
 from tdxviz.core.tdx.structs import Vcpu
 from tdxviz.core.units import U64
@@ -30,7 +30,7 @@ APIC_SIZE = 0x80
 def save(vcpu: Vcpu, cpu: CpuState) -> None:
     """Write all registers into the vCPU's pages, under the TD's key."""
     for (page, offset, _), data in _blocks(cpu):
-        path.write_physical(vcpu.td.p, vcpu.vps.page(page) + offset, vcpu.vps.hkid, data)
+        physical.write_physical(vcpu.td.p, vcpu.vps.page(page) + offset, vcpu.vps.hkid, data)
 
 
 def _blocks(cpu: CpuState) -> Iterator[tuple[tuple[int, int, int], bytes]]:
@@ -82,7 +82,7 @@ def objection(cpu: CpuState, xfam: int) -> tuple[int, str, int] | None:
 def restore(vcpu: Vcpu) -> CpuState:
     """Read them back. Raises MachineCheck if somebody damaged a page."""
     p, vps = vcpu.td.p, vcpu.vps
-    return load(lambda page, offset, size: path.read_physical(p, vps.page(page) + offset, vps.hkid, size))
+    return load(lambda page, offset, size: physical.read_physical(p, vps.page(page) + offset, vps.hkid, size))
 
 
 def load(read: READ) -> CpuState:

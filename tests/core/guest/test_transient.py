@@ -10,7 +10,7 @@ from tdxviz.core.arch import msrs
 from tdxviz.core.faults import Architectural
 from tdxviz.core.guest import block, execute, transient
 from tdxviz.core.guest.context import follow_nothing
-from tdxviz.core.hw import path
+from tdxviz.core.hw import path, physical
 from tdxviz.core.hw.cpu import RAX, RBX, RSP
 from tdxviz.core.units import LINE
 from tests.core.guest.kit import BASE, CODE, DATA, PAGES, STACK, Guest
@@ -38,7 +38,7 @@ def misled(there: str, *, trace: bool = True, trainer: str = "host") -> Guest:
     guest = Guest(code, trace=trace)
     guest.cpu.gprs[RBX] = DATA
     for hpa in range(RAM, RAM + PAGES * 4096, LINE):
-        path.evict(guest.p, hpa, 0, "test")
+        physical.evict(guest.p, hpa, 0, "test")
     guest.lp.predictor.train(BRANCH, CODE + WRONG, trainer)
     guest.news.clear()
     return guest
@@ -144,7 +144,7 @@ def returning(*, trace: bool) -> Guest:
     guest = Guest(poked(code), trace=trace)
     guest.cpu.gprs[RBX] = DATA
     guest.news.clear()
-    path.evict(guest.p, RAM + DATA - BASE + 0x100, 0, "test")
+    physical.evict(guest.p, RAM + DATA - BASE + 0x100, 0, "test")
     return guest
 
 

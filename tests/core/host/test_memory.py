@@ -8,7 +8,7 @@ from tdxviz.core.drive import drive
 from tdxviz.core.events import LeafReturned, TdBecameFatal, TdExited
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.host import layout, memory, run
-from tdxviz.core.hw import path
+from tdxviz.core.hw import path, physical
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.machine import Machine
 from tdxviz.core.observe import observe
@@ -84,7 +84,7 @@ def test_a_large_page_is_split_and_merged_without_losing_a_byte(machine):
     children = kit.td(machine).tdr["CHLDCNT"]
     assert machine.module.page(page + 5 * PAGE).size == 1
     with_data = page + 7 * PAGE
-    path.write_physical(machine.platform, with_data, kit.td(machine).hkid, b"kept")
+    physical.write_physical(machine.platform, with_data, kit.td(machine).hkid, b"kept")
     drive(machine, memory.demote(machine, TD_2M))
     assert machine.module.page(page + 5 * PAGE).size == 0
     assert entry_state(machine, TD_2M + 5 * PAGE) == 4

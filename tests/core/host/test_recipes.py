@@ -50,9 +50,9 @@ def test_a_built_td_has_its_pages_and_children_counted():
     assert td.tdr["CHLDCNT"] == len(kinds) - 1  # all but the TDR itself
     assert td.op_state == "RUNNABLE"
     for gpa, content in program.pages.items():
-        from tdxviz.core.hw import path
+        from tdxviz.core.hw import physical
 
-        assert path.read_physical(machine.platform, layout.hpa_of(gpa), td.hkid, PAGE) == content
+        assert physical.read_physical(machine.platform, layout.hpa_of(gpa), td.hkid, PAGE) == content
 
 
 def test_a_refused_leaf_is_told_with_status_operand_and_reason():

@@ -1,6 +1,6 @@
 """A bare platform with one small guest: no paging, a few pages through an EPT of the host."""
 
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import Platform
@@ -12,7 +12,7 @@ BASE = 0x8000_0000
 
 
 def put(p, hpa, value):
-    path.write_physical(p, hpa, 0, value.to_bytes(8, "little"))
+    physical.write_physical(p, hpa, 0, value.to_bytes(8, "little"))
 
 
 def flat(world="legacy"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tdxviz.core.hw import apic, path
+from tdxviz.core.hw import apic, physical
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.platform import Platform
 
@@ -60,9 +60,9 @@ def test_what_may_be_written(index, value, taken):
 def test_a_posted_descriptor_is_emptied_into_the_requests():
     p, state = Platform.fresh("ci", 7), cpu((0x30,))
     word = 1 << 0x41 | 1 << 0xF0 | 1 << 256 | 0xE1 << 272 | 5 << 288
-    path.write_physical(p, 0x10_0040, 0, word.to_bytes(64, "little"))
+    physical.write_physical(p, 0x10_0040, 0, word.to_bytes(64, "little"))
     assert apic.take_posted(p, state, 0x10_0040, 0) == (0x41, 0xF0)
     assert state.irr == 1 << 0x30 | 1 << 0x41 | 1 << 0xF0
-    left = int.from_bytes(path.read_physical(p, 0x10_0040, 0, 64), "little")
+    left = int.from_bytes(physical.read_physical(p, 0x10_0040, 0, 64), "little")
     assert left == 0xE1 << 272 | 5 << 288
     assert apic.take_posted(p, state, 0x10_0040, 0) == ()

@@ -4,7 +4,7 @@ import pytest
 
 from tdxviz.core import commands as c
 from tdxviz.core import events as e
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.machine import Machine
 from tdxviz.core.units import LINE, MIB, PAGE
 
@@ -115,9 +115,9 @@ def test_a_partial_write_to_poison_is_the_hosts_machine_check():
 
 def test_r7_aliases_are_not_coherent():
     m = owned()
-    path.write_physical(m.platform, AT, MINE, b"td")  # private and dirty in the cache
+    physical.write_physical(m.platform, AT, MINE, b"td")  # private and dirty in the cache
     m.do(c.HostWrite(hpa=AT, data=DATA[::-1]))  # shared and dirty: another line of the cache
-    assert path.read_physical(m.platform, AT, MINE, LINE) == b"td" + DATA[2:]
+    assert physical.read_physical(m.platform, AT, MINE, LINE) == b"td" + DATA[2:]
     assert last(m, c.HostRead(hpa=AT, size=LINE)).data == DATA[::-1]
     m.do(c.EvictLine(hpa=AT, keyid=0))
     assert not m.platform.memctl.probe(AT).owner

@@ -4,7 +4,7 @@ import pytest
 
 from tdxviz.core import events as e
 from tdxviz.core.faults import EptViolation, GuestFault, MachineCheck
-from tdxviz.core.hw import path
+from tdxviz.core.hw import path, physical
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.units import LINE, PAGE, U64, with_keyid
 from tests.core.hw.kit import BASE, PAGES, POOL, RAM, flat, put
@@ -47,9 +47,9 @@ def test_a_store_changes_the_cache_and_not_memory():
     assert kinds(news)[-1] == "MemoryStored"
     assert p.cache.lines[RAM].dirty
     assert p.memctl.probe(RAM).data == bytes(LINE)
-    assert path.evict(p, RAM, 0, "test")
+    assert physical.evict(p, RAM, 0, "test")
     assert p.memctl.probe(RAM).data[4:6] == b"\xaa\xbb"
-    assert not path.evict(p, RAM, 0, "test")
+    assert not physical.evict(p, RAM, 0, "test")
 
 
 @pytest.mark.parametrize("at", [BASE + LINE - 3, BASE + PAGE - 3])
@@ -148,7 +148,7 @@ def test_the_cache_writes_back_what_it_drives_out():
     p, lp, ctx = flat()
     path.store(p, lp, ctx, BASE, b"keep")
     for n in range(1, 9):
-        path.read_physical(p, RAM + n * 256 * LINE, 0, 1)
+        physical.read_physical(p, RAM + n * 256 * LINE, 0, 1)
     assert p.cache.lookup(RAM, 0) is None
     assert p.memctl.probe(RAM).data[:4] == b"keep"
 
@@ -158,20 +158,20 @@ def test_the_cache_writes_back_what_it_drives_out():
 def test_physical_round_trip(size, skip):
     p = Platform.fresh("ci", 7)
     data = bytes(n % 251 for n in range(size))
-    path.write_physical(p, RAM + skip, 0, data)
-    assert path.read_physical(p, RAM + skip, 0, size) == data
-    assert path.read_physical(p, RAM + skip + size, 0, 8) == bytes(8)
+    physical.write_physical(p, RAM + skip, 0, data)
+    assert physical.read_physical(p, RAM + skip, 0, size) == data
+    assert physical.read_physical(p, RAM + skip + size, 0, 8) == bytes(8)
 
 
 def test_a_direct_line_goes_past_the_cache_and_drops_only_its_own_alias():
     p = Platform.fresh("ci", 7)
     p.keys.program(33, p.drbg)
-    path.write_physical(p, RAM, 0, b"old")
-    path.write_line_direct(p, RAM, 33, b"x" * LINE)
+    physical.write_physical(p, RAM, 0, b"old")
+    physical.write_line_direct(p, RAM, 33, b"x" * LINE)
     assert with_keyid(RAM, 33) not in p.cache.lines
     assert RAM in p.cache.lines  # R7: the other alias stays, dirty
     assert p.memctl.probe(RAM).owner
-    path.write_page_direct(p, RAM, 33, bytes(PAGE))
+    physical.write_page_direct(p, RAM, 33, bytes(PAGE))
     assert all(p.memctl.probe(RAM + n).owner for n in range(0, PAGE, LINE))
 
 

@@ -3,7 +3,7 @@
 from tdxviz.core.arch import metadata as md
 from tdxviz.core.arch import sept
 from tdxviz.core.host import layout
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.units import PAGE
 from tests.core.tdx import kit
 from tests.core.tdx.cases import TD_2M, Case, Key
@@ -26,8 +26,8 @@ def reported(machine) -> None:
 def forged(machine) -> None:
     """Somebody in the TD has changed one bit of the REPORTDATA."""
     hkid, at = kit.td(machine).hkid, layout.hpa_of(PAGE_GPA) + 128
-    before = path.read_physical(machine.platform, at, hkid, 1)[0]
-    path.write_physical(machine.platform, at, hkid, bytes([before ^ 1]))
+    before = physical.read_physical(machine.platform, at, hkid, 1)[0]
+    physical.write_physical(machine.platform, at, hkid, bytes([before ^ 1]))
 
 
 def large_leaf(machine) -> None:

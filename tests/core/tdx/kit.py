@@ -10,7 +10,7 @@ from tdxviz.core.events import Event, LeafReturned
 from tdxviz.core.faults import Intercept
 from tdxviz.core.guest import programs
 from tdxviz.core.host import boot, layout, run
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.machine import Machine
 from tdxviz.core.tdx import guest_side
 from tdxviz.core.tdx.structs import Td, Vcpu
@@ -110,7 +110,7 @@ def essence(machine: Machine) -> str:
     twin = machine.copy()
     p = twin.platform
     for tag in sorted(p.cache.lines):
-        path.evict(p, *split_keyid(tag), "test")
+        physical.evict(p, *split_keyid(tag), "test")
     p.cache.clear()
     for lp in p.lps:
         lp.gprs = [0] * 16
@@ -194,4 +194,4 @@ def tdcall(
 
 def host_read(machine: Machine, hpa: int, size: int) -> bytes:
     """Bytes that the host sees under KeyID 0."""
-    return path.read_physical(machine.platform, hpa, 0, size)
+    return physical.read_physical(machine.platform, hpa, 0, size)

@@ -8,7 +8,7 @@ from tdxviz.core.arch.leaves import BY_NAME, Check
 from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.events import LeafReturned, TdExited
 from tdxviz.core.host import boot, layout
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.tdx import dispatch, guest_leaves
 from tdxviz.core.units import PAGE
 from tests.core.tdx import cases, checks_guest, kit
@@ -163,7 +163,7 @@ def test_accept_zeroes_the_page_and_maps_it():
     hkid = kit.td(machine).hkid
     checks_guest.accepted(machine)
     for page in (kit.FREE_PAGE, kit.FREE_PAGE + 511 * PAGE):
-        assert path.read_physical(machine.platform, page, hkid, 64) == bytes(64)
+        assert physical.read_physical(machine.platform, page, hkid, 64) == bytes(64)
     assert layout.TDR in machine.module.running
 
 

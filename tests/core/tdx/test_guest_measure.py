@@ -9,7 +9,7 @@ from tdxviz.core.arch import report as lay
 from tdxviz.core.arch import status as s
 from tdxviz.core.commands import Tdcall
 from tdxviz.core.host import layout
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.machine import Machine
 from tdxviz.core.tdx import report
 from tests.core.tdx import checks_guest, kit
@@ -28,11 +28,11 @@ def running() -> Machine:
 
 
 def content(machine: Machine, size: int = 1024) -> bytes:
-    return path.read_physical(machine.platform, HPA, kit.td(machine).hkid, size)
+    return physical.read_physical(machine.platform, HPA, kit.td(machine).hkid, size)
 
 
 def put(machine: Machine, data: bytes) -> None:
-    path.write_physical(machine.platform, HPA, kit.td(machine).hkid, data)
+    physical.write_physical(machine.platform, HPA, kit.td(machine).hkid, data)
 
 
 def call(machine: Machine, leaf: str, **regs: int) -> str:

@@ -4,7 +4,7 @@ import dataclasses
 
 from tdxviz.core.arch import msrs
 from tdxviz.core.arch import structures as s
-from tdxviz.core.hw import path
+from tdxviz.core.hw import physical
 from tdxviz.core.hw.cpu import CpuState, Segment
 from tdxviz.core.tdx import inspect, vcpu_state
 from tests.core.tdx import kit
@@ -61,7 +61,7 @@ def test_dram_holds_ciphertext_of_it():
     vcpu_state.save(vcpu, cpu)
     page, offset, _ = s.TDVPS["RAX"]
     at = vcpu.vps.page(page) + offset
-    path.evict(machine.platform, at & -64, vcpu.vps.hkid, "test")
+    physical.evict(machine.platform, at & -64, vcpu.vps.hkid, "test")
     line = machine.platform.dram.line(at & -64)
     assert line is not None
     assert (0x1000).to_bytes(8, "little") not in line.data
