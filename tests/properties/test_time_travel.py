@@ -4,6 +4,7 @@ import contextlib
 import tempfile
 from pathlib import Path
 
+import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -105,9 +106,15 @@ class TimeTravel(RuleBasedStateMachine):
 
 
 def fresh(session: Session, index: int) -> str:
-    """Fingerprint at an index by replay from the very start, without any checkpoint."""
+    """Fingerprint at an index, or where the session stands in a silent run, by replay from the very start,
+    without any checkpoint."""
     machine: Machine = prepared(session.world, session.seed, session.scenario).copy()
-    timeline = session.timeline
+    timeline, depth = session.timeline, session.depth
+    if depth is not None:
+        for command in timeline.commands[: depth.command]:
+            machine.do(command)
+        machine.do(msgspec.structs.replace(timeline.commands[depth.command], steps=depth.steps))
+        return machine.fingerprint()
     done = timeline.command_at(index)
     for command in timeline.commands[:done]:
         machine.do(command)
