@@ -12,6 +12,7 @@ from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import LogicalProcessor, Platform
 from tdxviz.core.hw.predictor import Target
+from tdxviz.core.hw.tlb import TlbEntry
 from tdxviz.core.units import LINE, PAGE, Gla, with_keyid
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Context:
 
     __slots__ = (
         "base", "bits", "cache", "calls", "code", "cpl", "cpu", "ctx", "fx", "gprs", "known", "lines", "lp", "p", "package",
-        "paused", "pend", "ran", "rd", "seen", "stale", "stray", "tlb", "who", "wr",
+        "paused", "pend", "ran", "rd", "readable", "seen", "stale", "stray", "tlb", "who", "wr", "writable",
     )  # fmt: skip
 
     def __init__(self, p: Platform, lp: LogicalProcessor, ctx: Translation, cpu: CpuState) -> None:
@@ -46,6 +47,9 @@ class Context:
         """Readable page number -> what to add to a linear address for its full physical address."""
         self.wr: dict[int, int] = {}
         self.fx: dict[int, int] = {}
+        self.readable: dict[int, TlbEntry] = {}
+        """While somebody watches: readable page number -> its translation."""
+        self.writable: dict[int, TlbEntry] = {}
         self.known: dict[Gla, tuple[bytes, Compiled]] = {}
         """RIP -> the line's bytes and the instruction in it."""
         self.seen: watched.Seen | None = watched.seen_on(lp) if p.trace else None
@@ -88,21 +92,23 @@ class Context:
             if line is not None:
                 start = gla % LINE
                 return int.from_bytes(line.data[start : start + size], "little")
+        elif self.seen is not None and (known := watched.load(self, self.seen, gla, size)) is not None:
+            return known.number
         return int.from_bytes(self.load_bytes(gla, size), "little")
 
     def load_bytes(self, gla: Gla, size: int) -> bytes:
         """The whole way of a load."""
-        if self.seen is not None:
-            return watched.load(self, self.seen, gla, size)
+        if self.seen is not None and (known := watched.load(self, self.seen, gla, size)) is not None:
+            return known.data
         before = self.moves()
         data = path.load(self.p, self.lp, self.ctx, gla, size)
-        self._remember(gla, before, self.rd, "r")
+        self._remember(gla, before, self.rd, self.readable, "r")
         return data
 
     def fetch(self, gla: Gla, size: int) -> bytes:
         before = self.moves()
         data = path.fetch(self.p, self.lp, self.ctx, gla, size)
-        self._remember(gla, before, self.fx, "x")
+        self._remember(gla, before, self.fx, None, "x")
         return data
 
     def store(self, gla: Gla, size: int, value: int) -> None:
@@ -115,16 +121,17 @@ class Context:
                 data = data[:start] + value.to_bytes(size, "little") + data[start + size :]
                 self.lines[tag] = CacheLine(data, True, self.package)
                 return
+        elif self.seen is not None and watched.store(self, self.seen, gla, value.to_bytes(size, "little")):
+            return
         self.store_bytes(gla, value.to_bytes(size, "little"))
 
     def store_bytes(self, gla: Gla, data: bytes) -> None:
         """The whole way; notices a store into code."""
-        if self.seen is not None:
-            watched.store(self, self.seen, gla, data)
+        if self.seen is not None and watched.store(self, self.seen, gla, data):
             return
         before = self.moves()
         path.store(self.p, self.lp, self.ctx, gla, data)
-        self._remember(gla, before, self.wr, "w")
+        self._remember(gla, before, self.wr, self.writable, "w")
         page, end = self.wr.get(gla >> 12), gla + len(data) - 1
         if (
             page is None
@@ -134,13 +141,21 @@ class Context:
         ):
             self.stale = True
 
-    def _remember(self, gla: Gla, before: tuple[int, int], places: dict[int, int], right: str) -> None:
+    def _remember(
+        self, gla: Gla, before: tuple[int, int], places: dict[int, int], entries: dict[int, TlbEntry] | None,
+        right: str,
+    ) -> None:  # fmt: skip
+        """The place of a page; while somebody watches, its translation."""
         self.notice(before)
-        if self.seen is not None or self.cpl != self.cpu.cpl:
+        if self.cpl != self.cpu.cpl:
             return
         entry = self.tlb.lookup(self.ctx.vpid, gla)
-        if entry is not None and right in path.rights(entry, self.cpl):
+        if entry is None or right not in path.rights(entry, self.cpl):
+            return
+        if self.seen is None:
             places[gla >> 12] = with_keyid(entry.hpa, entry.keyid) - (gla & -PAGE)
+        elif entries is not None:
+            entries[gla >> 12] = entry
 
     def moves(self) -> tuple[int, int]:
         """Changes of TLB and cache so far."""
@@ -164,6 +179,8 @@ class Context:
         self.rd.clear()
         self.wr.clear()
         self.fx.clear()
+        self.readable.clear()
+        self.writable.clear()
         self.stale = True
 
     def new_mode(self) -> None:

@@ -6,32 +6,25 @@ from tdxviz.core.guest import decoder
 from tdxviz.core.guest.context import Context
 from tdxviz.core.guest.fetch import fetch
 from tdxviz.core.guest.watched import MOST, Fetched, Part, hits
-from tdxviz.core.units import LINE, PAGE, U64, with_keyid
+from tdxviz.core.units import LINE, PAGE, U64, Gla, with_keyid
 
 
 def run(x: Context, steps: int, until: int | None) -> int:
     """Like ``fast.run``, and tells everything."""
     assert x.seen is not None
-    cpu, p, lines, vpid = x.cpu, x.p, x.lines, x.ctx.vpid
-    entries, code, news = x.tlb.by_page, x.seen.code_in(cpu), p.news
+    cpu, p, news = x.cpu, x.p, x.p.news
     rip, x.ran = cpu.rip, 0
+    sure: dict[Gla, Fetched] = {}  # what can be fetched again as before: nothing has moved since
     found: Fetched | None = None
     try:
         while x.ran < steps:
-            found = code.get(rip)
-            if (
-                found is not None
-                and entries.get((vpid, rip & -PAGE)) is found.entry
-                and (line := lines.get(found.tag)) is not None
-                and line.data is found.line
-                and (found.more is None or _holds(x, found.more))
-            ):
-                if news is None:
-                    p.note_all(found.events)
-                else:
-                    news += found.events
+            found = sure.get(rip)
+            if found is None:
+                found = sure[rip] = _fetched(x, rip)
+            elif news is None:
+                p.note_all(found.events)
             else:
-                found = _fetched(x, code, rip)
+                news += found.events
             target = found.op(x)
             cpu.rip = rip = found.next if target is None else target
             x.ran += 1
@@ -40,7 +33,9 @@ def run(x: Context, steps: int, until: int | None) -> int:
             else:
                 news.append(found.retired)
             if x.stale:
-                code, x.stale = x.seen.code_in(cpu), False
+                sure.clear()
+                x.code.clear()
+                x.stale = False
             if rip == until:
                 break
     except Boundary:
@@ -53,12 +48,30 @@ def run(x: Context, steps: int, until: int | None) -> int:
     return x.ran
 
 
-def _holds(x: Context, part: Part) -> bool:
-    line = x.lines.get(part.tag)
-    return line is not None and line.data is part.line and x.tlb.lookup(x.ctx.vpid, part.gla) is part.entry
+def _fetched(x: Context, rip: int) -> Fetched:
+    """The instruction at ``rip``, its fetch told; from then on a store into its lines is noticed."""
+    assert x.seen is not None
+    code = x.seen.code_in(x.cpu)
+    found = code.get(rip)
+    if found is not None and _holds(x, found.first) and (found.more is None or _holds(x, found.more)):
+        x.p.note_all(found.events)
+    else:
+        found = _anew(x, code, rip)
+    for part in (found.first, found.more):
+        if part is not None:
+            x.code.add(part.tag)
+    return found
 
 
-def _fetched(x: Context, code: dict[int, Fetched], rip: int) -> Fetched:
+def _holds(x: Context, part: Part | None) -> bool:
+    line = None if part is None else x.lines.get(part.tag)
+    return (
+        part is not None and line is not None and line.data is part.line
+        and x.tlb.lookup(x.ctx.vpid, part.gla) is part.entry
+    )  # fmt: skip
+
+
+def _anew(x: Context, code: dict[int, Fetched], rip: int) -> Fetched:
     """Fetch with all its events; remember them if TLB and lines can be recognised."""
     compiled = fetch(x, rip)
     assert compiled.op is not None
@@ -67,13 +80,12 @@ def _fetched(x: Context, code: dict[int, Fetched], rip: int) -> Fetched:
     first = _part(x, rip, min(room, decoder.LONGEST))
     more = _part(x, rip + room & U64, decoder.LONGEST - room) if compiled.length > room else None
     if first is None or (compiled.length > room and more is None):
-        return Fetched(None, -1, b"", None, compiled.op, compiled.next, (), retired)
+        x.stale = True
+        return Fetched(None, None, compiled.op, compiled.next, (), retired)
     events = first.events if more is None else first.events + more.events
     if len(code) >= MOST:
         code.clear()
-    found = code[rip] = Fetched(
-        first.entry, first.tag, first.line, more, compiled.op, compiled.next, events, retired
-    )
+    found = code[rip] = Fetched(first, more, compiled.op, compiled.next, events, retired)
     return found
 
 

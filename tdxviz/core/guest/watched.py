@@ -7,31 +7,36 @@ and told again as long as translation and line are the very same objects.
 from typing import TYPE_CHECKING, NamedTuple
 
 from tdxviz.core import events as e
-from tdxviz.core.hw import path
 from tdxviz.core.hw.cache import CacheLine
 from tdxviz.core.hw.cpu import USER, CpuState
 from tdxviz.core.hw.platform import LogicalProcessor
 from tdxviz.core.hw.tlb import TlbEntry
-from tdxviz.core.units import LINE, PAGE, Gla, with_keyid
+from tdxviz.core.units import KEYID_SHIFT, LINE, PAGE, Gla
 
 if TYPE_CHECKING:
     from tdxviz.core.guest.context import Context
     from tdxviz.core.guest.table import Op
 
+OFFSET = PAGE - 1
 MOST = 4096
 """Remembered places of each kind; more are forgotten together."""
 
 
 class Place(NamedTuple):
-    """An access within one line that hit: what must still hold, and what to tell then."""
+    """A store within one line that hit: its translation, and what is told before the line changes."""
 
     entry: TlbEntry
-    user: bool
-    """Whether it was at CPL 3, to which other rights belong."""
-    tag: int
     before: tuple[e.Event, ...]
-    gpa: int
-    hpa: int
+
+
+class Loaded(NamedTuple):
+    """A load within one line that hit: what must still hold, what it delivered and told."""
+
+    entry: TlbEntry
+    line: bytes
+    data: bytes
+    number: int
+    events: tuple[e.Event, ...]
 
 
 class Part(NamedTuple):
@@ -45,11 +50,10 @@ class Part(NamedTuple):
 
 
 class Fetched(NamedTuple):
-    """An instruction: what must still hold (``more``: for its second line), what to do and to tell."""
+    """An instruction: where it was found (``first`` is None if that cannot be recognised), what to do and
+    to tell."""
 
-    entry: TlbEntry | None
-    tag: int
-    line: bytes
+    first: Part | None
     more: Part | None
     op: "Op"
     next: int
@@ -60,13 +64,12 @@ class Fetched(NamedTuple):
 class Seen:
     """What was told before."""
 
-    __slots__ = ("code", "loads", "stores", "told")
+    __slots__ = ("code", "loads", "stores")
 
     def __init__(self) -> None:
-        self.loads: dict[tuple[Gla, int], Place] = {}
-        self.stores: dict[tuple[Gla, int], Place] = {}
-        self.told: dict[tuple[Gla, int], tuple[bytes, bytes, tuple[e.Event, ...]]] = {}
-        """A load's line, data and events, while the line stays what it is."""
+        self.loads: dict[int, Loaded] = {}
+        """By address and size in one number, see ``load``."""
+        self.stores: dict[int, Place] = {}
         self.code: dict[tuple[int, bool], dict[Gla, Fetched]] = {}
         """Decoding mode and whether at CPL 3 -> RIP -> instruction."""
 
@@ -80,65 +83,73 @@ def seen_on(lp: LogicalProcessor) -> Seen:
     return lp.told
 
 
-def load(x: "Context", seen: Seen, gla: Gla, size: int) -> bytes:
-    place = _place(x, seen, seen.loads, "load", gla, size)
-    line = None if place is None else x.lines.get(place.tag)
-    if place is None or line is None:
-        return path.load(x.p, x.lp, x.ctx, gla, size)
-    told = seen.told.get((gla, size))
-    if told is None or told[0] is not line.data or told[2][0] is not place.before[0]:
-        told = seen.told[gla, size] = _loaded(x, place, gla, size, line)
-    x.p.note_all(told[2])
-    return told[1]
+def load(x: "Context", seen: Seen, gla: Gla, size: int) -> Loaded | None:
+    """A load that hits TLB and cache, told; None: it has to go the whole way."""
+    entry = x.readable.get(gla >> 12)
+    if entry is None or gla % LINE + size > LINE:
+        return None
+    line = x.lines.get(entry.hpa + (gla & OFFSET) & -LINE | entry.keyid << KEYID_SHIFT)
+    if line is None:
+        return None
+    known = seen.loads.get(gla << 7 | size)
+    if known is None or known.line is not line.data or known.entry is not entry:
+        known = _loaded(x, seen, entry, gla, size, line)
+    news = x.p.news
+    if news is None:
+        x.p.note_all(known.events)
+    else:
+        news += known.events
+    return known
 
 
-def _loaded(
-    x: "Context", place: Place, gla: Gla, size: int, line: CacheLine
-) -> tuple[bytes, bytes, tuple[e.Event, ...]]:
-    start = gla % LINE
+def _loaded(x: "Context", seen: Seen, entry: TlbEntry, gla: Gla, size: int, line: CacheLine) -> Loaded:
+    start, place = gla % LINE, gla << 7 | size
+    known = seen.loads.get(place)
+    before = (
+        known.events[:3] if known is not None and known.entry is entry else hits(x, entry, "load", gla, size)
+    )
     data = line.data[start : start + size]
     event = e.MemoryLoaded(
-        lp=x.lp.id, actor=x.ctx.actor, kind="load", gla=gla, gpa=place.gpa, hpa=place.hpa,
-        keyid=place.entry.keyid, data=data,
+        lp=x.lp.id, actor=x.who, kind="load", gla=gla, gpa=entry.gpa + (gla & OFFSET),
+        hpa=entry.hpa + (gla & OFFSET), keyid=entry.keyid, data=data,
     )  # fmt: skip
-    return line.data, data, (*place.before, event)
+    if len(seen.loads) >= MOST:
+        seen.loads.clear()
+    known = Loaded(entry, line.data, data, int.from_bytes(data, "little"), (*before, event))
+    seen.loads[place] = known
+    return known
 
 
-def store(x: "Context", seen: Seen, gla: Gla, data: bytes) -> None:
-    size = len(data)
-    place = _place(x, seen, seen.stores, "store", gla, size)
-    line = None if place is None else x.lines.get(place.tag)
-    if place is None or line is None:
-        path.store(x.p, x.lp, x.ctx, gla, data)
-        return
+def store(x: "Context", seen: Seen, gla: Gla, data: bytes) -> bool:
+    """A store that hits TLB and cache, done and told; False: it has to go the whole way."""
+    entry, size = x.writable.get(gla >> 12), len(data)
+    if entry is None or gla % LINE + size > LINE:
+        return False
+    hpa = entry.hpa + (gla & OFFSET)
+    tag = hpa & -LINE | entry.keyid << KEYID_SHIFT
+    line = x.lines.get(tag)
+    if line is None:
+        return False
+    place = seen.stores.get(gla << 7 | size)
+    if place is None or place.entry is not entry:
+        if len(seen.stores) >= MOST:
+            seen.stores.clear()
+        place = seen.stores[gla << 7 | size] = Place(entry, hits(x, entry, "store", gla, size))
     p, start, old = x.p, gla % LINE, line.data
-    p.note_all(place.before)
-    x.lines[place.tag] = CacheLine(old[:start] + data + old[start + size :], True, x.package)
-    p.note(
-        e.MemoryStored(
-            lp=x.lp.id, actor=x.ctx.actor, gla=gla, gpa=place.gpa, hpa=place.hpa,
-            keyid=place.entry.keyid, data=data,
-        )
+    event = e.MemoryStored(
+        lp=x.lp.id, actor=x.who, gla=gla, gpa=entry.gpa + (gla & OFFSET), hpa=hpa, keyid=entry.keyid,
+        data=data,
     )  # fmt: skip
-
-
-def _place(
-    x: "Context", seen: Seen, places: dict[tuple[Gla, int], Place], kind: str, gla: Gla, size: int
-) -> Place | None:
-    """Where an access within one line goes, if the TLB has its translation and lets it."""
-    entry, user = x.tlb.lookup(x.ctx.vpid, gla), x.cpu.cpl == USER
-    place = places.get((gla, size))
-    if place is not None and entry is place.entry and user is place.user:
-        return place
-    if entry is None or gla % LINE + size > LINE or path.BIT[kind] not in path.rights(entry, x.cpu.cpl):
-        return None
-    if len(places) >= MOST:
-        places.clear()
-        seen.told.clear()
-    hpa = entry.hpa + gla % PAGE
-    tag, before = with_keyid(hpa & -LINE, entry.keyid), hits(x, entry, kind, gla, size)
-    place = places[gla, size] = Place(entry, user, tag, before, entry.gpa + gla % PAGE, hpa)
-    return place
+    if p.news is None:
+        p.note_all(place.before)
+    x.lines[tag] = CacheLine(old[:start] + data + old[start + size :], True, x.package)
+    if p.news is None:
+        p.note(event)
+    else:
+        p.news += (*place.before, event)
+    if tag in x.code:
+        x.stale = True
+    return True
 
 
 def hits(x: "Context", entry: TlbEntry, kind: str, gla: Gla, size: int) -> tuple[e.Event, ...]:

@@ -13,7 +13,7 @@ from tdxviz.core import events as e
 from tdxviz.core.hw.dram import LINES, Dram, Line
 from tdxviz.core.hw.keyids import KeyTable
 from tdxviz.core.hw.mee import Key, line_mac
-from tdxviz.core.units import LINE, MAX_SHARED_KEYID, Hkid, Hpa, World, is_private
+from tdxviz.core.units import LINE, MAX_SHARED_KEYID, PAGE, Hkid, Hpa, World, is_private
 
 ZEROS = bytes(LINE)
 MOST_INSPECTED = 50_000
@@ -134,7 +134,7 @@ class MemoryController:
                     poison=line.poison,
                 )
             )  # fmt: skip
-        result = self._check(line, hpa, keyid)
+        result = self._as_written(line, hpa, keyid) or self._check(line, hpa, keyid)
         if result.poison:
             self._poisoned(line, hpa, keyid, result)
         elif watched:
@@ -145,6 +145,16 @@ class MemoryController:
                 )
             )  # fmt: skip
         return result
+
+    def _as_written(self, line: Line, hpa: Hpa, keyid: Hkid) -> ReadResult | None:
+        """The answer of ``_check`` where it follows from the page having been written whole this way."""
+        whole = self.whole_page(hpa & -PAGE, keyid)
+        if whole is None:
+            return None
+        start, sealed = hpa % PAGE, self.keys.key(keyid) is not None
+        checked = self.world == "ci" and is_private(keyid)
+        rule = "decrypted" if sealed and self.world != "legacy" else "plain"
+        return ReadResult(whole[start : start + LINE], False, rule, line.mac if checked else -1)
 
     def _check(self, line: Line, hpa: Hpa, keyid: Hkid) -> ReadResult:
         """The table of tdx-architecture 1.4, row by row."""
