@@ -36,6 +36,7 @@ class Bridge(QObject):
     world_changed = Signal(str)
     step_begun = Signal()
     lesson_finished = Signal()
+    layout_wanted = Signal(str)
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -185,6 +186,23 @@ class Bridge(QObject):
     def set_compare(self, world: World | None) -> None:
         with self._slips():
             self.session.set_compare(world)
+
+    def contrast(self, attack: str) -> None:
+        """This attack in both worlds, verdict beside verdict: played here if it was not yet, then in
+        the unprotected VM (or, from there, in a TD)."""
+        from tdxviz.session.actions import Action
+
+        def ends() -> list[int]:
+            entries = self.session.entries
+            return [e.end_event for e in entries if e.verdict is not None and e.verdict.attack == attack]
+
+        if not ends():
+            self.act(Action("attack", {"id": attack}))
+        if not ends():  # refused, and said so
+            return
+        self.session.go_to(ends()[-1])
+        self.set_compare("ci" if self.session.world == "legacy" else "legacy")
+        self.layout_wanted.emit("compare")
 
     def bookmark(self, name: str) -> None:
         self.session.bookmark(name)

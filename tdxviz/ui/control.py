@@ -42,6 +42,7 @@ class Control:
         self.runner.changed.connect(self._state)
         self.bridge.slipped.connect(window.tell)
         self.bridge.view_wanted.connect(self.show_panel)
+        self.bridge.layout_wanted.connect(self.layout)
         self.bridge.moment_changed.connect(lambda _: self._state())
         self.bridge.step_begun.connect(self._step_layout)
         self.bridge.lesson_finished.connect(self._lesson_finished)

@@ -178,7 +178,7 @@ def verdict(
     sentence: str = "The attacker got 64 zero bytes; the guest runs on undisturbed.",
 ) -> Row:
     return Row(
-        word=word, shape=shape, sentence=sentence,
+        word=word, shape=shape, sentence=sentence, attack="host-read-keyid0",
         confidentiality="kept", integrity="kept", availability="kept", freshness="kept",
         signals=(Row(observer="host", kind="data", name="64 zero bytes read"),), causes=causes,
         decided_by="TD-owner bit 1: a read with a shared KeyID gets zeros",

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tdxviz.ui.present import compare
+
 PROPERTIES = ("confidentiality", "integrity", "availability", "freshness")
 ROLES = {"kept": "good", "lost": "bad", "detected": "warn", "ended": "warn"}
 
@@ -32,6 +34,8 @@ class Judged(Protocol):
     def signals(self) -> Sequence[Signalled]: ...
     @property
     def causes(self) -> tuple[int, ...]: ...
+    @property
+    def attack(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,10 @@ class Banner:
     why: str = ""
     causes: tuple[int, ...] = ()
     """Event numbers of the timeline, from 0."""
+    attack: str = ""
+    """Its id."""
+    other: tuple[str, str, str] = ("", "", "")
+    """The other world, and word and shape of its verdict where it is known."""
 
 
 NEUTRAL = Banner(
@@ -73,7 +81,16 @@ def verdict_of(moment: Any) -> Judged | None:
     return moment.verdict
 
 
-def banner(verdict: Judged | None) -> Banner:
+def other_side(session: Any, moment: Any) -> tuple[str, str, str]:
+    """The other world by its name, and its verdict's word and shape if it is played beside this one."""
+    if moment is None:
+        return ("", "", "")
+    name = "a TD" if session.world == "legacy" else "the legacy VM"
+    found = compare.other_verdict(session, moment) if getattr(moment, "compare", None) is not None else None
+    return (name, found.word, found.shape) if found is not None else (name, "", "")
+
+
+def banner(verdict: Judged | None, other: tuple[str, str, str] = ("", "", "")) -> Banner:
     """What to show for ``core.verdict.Verdict``, or for none."""
     if verdict is None:
         return NEUTRAL
@@ -92,6 +109,8 @@ def banner(verdict: Judged | None) -> Banner:
         signals=", ".join(f"{s.observer}: {s.name}" for s in verdict.signals),
         why=f"why? ▸ {count} event{'' if count == 1 else 's'}" if count else "",
         causes=tuple(verdict.causes),
+        attack=verdict.attack,
+        other=other,
     )
 
 
@@ -127,4 +146,6 @@ def describe(shown: Banner) -> str:
         parts.append(f"Signals: {shown.signals}.")
     if shown.causes:
         parts.append(f"{len(shown.causes)} events caused it.")
+    if shown.other[1]:
+        parts.append(f"In {shown.other[0]}: {shown.other[1]}.")
     return " ".join(parts)

@@ -1,11 +1,11 @@
 """Attack cards: who, what, where, and a question; one click plays it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QFrame,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import attacks as present
 from tdxviz.ui.theme import VERDICT_ROLES
+from tdxviz.ui.widgets.flow import Flow
 
 POSITIONS = {"software": "host", "device": "device", "physical": "probe"}
 
@@ -32,6 +33,8 @@ class AttacksPanel(Panel):
     def __init__(self, bridge: Any, theme: Any) -> None:
         super().__init__(bridge, theme)
         self._shown: tuple[Any, ...] = ()
+        self._frames: dict[str, tuple[Any, QFrame]] = {}
+        """The cards as they stand, with what they say: one that says the same is kept."""
         self.box = QVBoxLayout(self)
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("filter: probe, read, register …")
@@ -55,7 +58,7 @@ class AttacksPanel(Panel):
 
     def set_theme(self, theme: Any) -> None:
         super().set_theme(theme)
-        self._shown = ()
+        self._shown, self._frames = (), {}
         if self.moment is not None:
             self.show_moment(self.moment)
 
@@ -64,7 +67,13 @@ class AttacksPanel(Panel):
         session = self.bridge.session
         player = getattr(self.bridge, "player", None)
         step = player.position if player else -1
-        now = (id(session), session.branch, step, tuple(sorted(present.newest_verdicts(session).items())))
+        now = (
+            id(session),
+            session.world,
+            session.branch,
+            step,
+            tuple(sorted(present.newest_verdicts(session).items())),
+        )
         if now != self._shown:
             self._shown = now
             self._rebuild()
@@ -95,9 +104,14 @@ class AttacksPanel(Panel):
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, int(u(6)), 0)
         column.setSpacing(int(u(8)))
-        refusal = self._refusal()
+        refusal, world = self._refusal(), self.bridge.session.world
+        old, self._frames = self._frames, {}
         for card in self._cards():
-            column.addWidget(self._card(card, refusal))
+            known = old.get(card.id)
+            same = known is not None and known[0] == (card, refusal, world)
+            frame = known[1] if known is not None and same else self._card(card, refusal)
+            self._frames[card.id] = ((card, refusal, world), frame)
+            column.addWidget(frame)
         column.addStretch(1)
         self.area.setWidget(inner)
 
@@ -112,24 +126,44 @@ class AttacksPanel(Panel):
         inner.addWidget(title)
         inner.addWidget(self._label(f"{card.who} {card.what}, {card.where}.", "secondary"))
         inner.addWidget(self._label(card.question))
-        row = QHBoxLayout()
+        if card.results:
+            inner.addWidget(self._results(card))
+        row = Flow(int(u(6)))
+        legacy = self.bridge.session.world == "legacy"
+        played = self.bridge.session.world in [world for world, _, _ in card.results]
+        row.add(self._button(f"play_{card.id}", "Play", f"Play the attack: {card.title}", refusal,
+                             "The machine carries it out; the banner tells the verdict",
+                             lambda: self._play(card.id)))  # fmt: skip
+        other = "a TD" if legacy else "the legacy VM"
+        row.add(self._button(f"contrast_{card.id}", f"⇄ Repeat in {other}" if played else "⇄ Both worlds",
+                             f"In both worlds: {card.title}", "" if played else refusal,
+                             f"The same attack here and in {other}, verdict beside verdict",
+                             lambda: self.bridge.contrast(card.id)))  # fmt: skip
+        inner.addWidget(row)
+        frame.setLayout(inner)
+        return frame
+
+    def _results(self, card: present.CardText) -> QWidget:
+        """The newest verdict in each world where it was played, in its colour."""
+        row = Flow(int(self.theme.px(10)))
         for world, word, shape in card.results:
             chip = self._label(f"{present.WORLD_SHORT[world]}: {word}")
             chip.setWordWrap(False)
             tone = getattr(self.theme, VERDICT_ROLES.get(shape, "secondary"))
-            chip.setStyleSheet(f"color: {tone}; font-weight: bold; font-size: {u(11.5):.0f}px;")
-            row.addWidget(chip)
-        row.addStretch(1)
-        play = QPushButton("Play")
-        play.setObjectName(f"play_{card.id}")
-        play.setAccessibleName(f"Play the attack: {card.title}")
-        play.setEnabled(not refusal)
-        play.setToolTip(refusal or "The machine carries it out; the banner tells the verdict")
-        play.clicked.connect(lambda _=False, n=card.id: self._play(n))
-        row.addWidget(play)
-        inner.addLayout(row)
-        frame.setLayout(inner)
-        return frame
+            chip.setStyleSheet(f"color: {tone}; font-weight: bold; font-size: {self.theme.px(11.5):.0f}px;")
+            row.add(chip)
+        return row
+
+    def _button(
+        self, name: str, words: str, spoken: str, refusal: str, tip: str, act: Callable[[], object]
+    ) -> QPushButton:
+        button = QPushButton(words)
+        button.setObjectName(name)
+        button.setAccessibleName(spoken)
+        button.setEnabled(not refusal)
+        button.setToolTip(refusal or tip)
+        button.clicked.connect(lambda _=False: act())
+        return button
 
     def _label(self, text: str, role: str = "") -> QLabel:
         label = QLabel(text)

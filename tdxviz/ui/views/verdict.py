@@ -36,6 +36,8 @@ class VerdictPanel(Panel):
         self._dismissed: Any = None
         self._laid = False
         self._link = QRectF()
+        self._twin = QRectF()
+        """Where the other world is offered, or its verdict said."""
         self._cross = QRectF()
         self._spoken = ""
         self._shown: present.Banner | None = None
@@ -47,7 +49,9 @@ class VerdictPanel(Panel):
         """What is shown now."""
         verdict = present.verdict_of(self.moment)
         hidden = verdict is not None and verdict == self._dismissed
-        return present.banner(None if hidden else verdict)
+        return present.banner(
+            None if hidden else verdict, present.other_side(self.bridge.session, self.moment)
+        )
 
     def show_moment(self, moment: Any) -> None:
         self.moment = moment
@@ -156,10 +160,21 @@ class VerdictPanel(Panel):
         """The first word alone where all is on one line."""
         return shown.why if self.height() >= self.theme.px(FULL) - 6 else shown.why.partition(" ")[0]
 
+    def contrast(self) -> None:
+        """The same attack in the other world."""
+        self.bridge.contrast(self.banner().attack)
+
+    def _offer(self, shown: present.Banner) -> str:
+        """Words on the second link: the other world's verdict, or the offer to get it."""
+        world, word, _ = shown.other
+        if self.height() < self.theme.px(FULL) - 6:
+            return f"⇄ {word}".strip()
+        return f"⇄ in {world}: {word}" if word else f"⇄ repeat in {world}"
+
     def _lay(self, brush: Brush, shown: present.Banner) -> None:
-        """Where the two things one can click are."""
+        """Where the things one can click are."""
         u = brush.u
-        self._link = QRectF()
+        self._link = self._twin = QRectF()
         self.hits = []
         if shown.why:
             width = brush.width(self._why(shown), size=12, bold=True) + 18 * u
@@ -168,10 +183,17 @@ class VerdictPanel(Panel):
             self._link = QRectF(self.width() - 34 * u - width, self.height() - low - height, width, height)
             tip = "Go to the event that decided this; again for the next"
             self.hit(self._link, self.why, tip)
+        right = self._link.left() - 8 * u if shown.why else self.width() - 34 * u
+        if shown.attack and shown.other[0]:
+            width = brush.width(self._offer(shown), size=12, bold=True) + 18 * u
+            low = min(7 * u, (self.height() - 22 * u) / 2)
+            self._twin = QRectF(right - width, self.height() - low - 22 * u, width, 22 * u)
+            tip = f"Repeat this attack in {shown.other[0]}: both worlds and both verdicts side by side"
+            self.hit(self._twin, self.contrast, tip)
+            right = self._twin.left() - 8 * u
         if shown.decided_by:
             words = f"{shown.sentence} Decided by: {shown.decided_by}. {shown.signals}"
-            left = self._link.left() if shown.why else self.width() - 40 * u
-            self.hit(QRectF(8 * u, 4 * u, left - 16 * u, self.height() - 8 * u), self.why, words)
+            self.hit(QRectF(8 * u, 4 * u, right - 8 * u, self.height() - 8 * u), self.why, words)
         if shown.shape:
             self._cross = QRectF(self.width() - 29 * u, 6 * u, 22 * u, 22 * u)
             self.hit(self._cross, self.dismiss, "Put this verdict away")
@@ -205,17 +227,22 @@ class VerdictPanel(Panel):
         u = brush.u
         area, role = self._band(brush, shown)
         row = area.adjusted(50 * u, 0, -34 * u, 0)
-        if shown.why:
-            self._pill(brush, shown)
-            row.setRight(self._link.left() - 8 * u)
+        row.setRight(self._pills(brush, shown, row.right()) - 8 * u)
         wide = brush.text(row, shown.word, role, size=13, bold=True)
         brush.text(row.adjusted(wide + 10 * u, 0, 0, 0), shown.sentence)
         brush.text(self._cross, "✕", "secondary", size=13, align=Qt.AlignmentFlag.AlignCenter)
 
-    def _pill(self, brush: Brush, shown: present.Banner) -> None:
-        link = self._link
-        brush.frame(link, brush.theme.panel, brush.color("accent"), 1.2 * brush.u, link.height() / 2)
-        brush.text(link, self._why(shown), size=12, bold=True, align=Qt.AlignmentFlag.AlignCenter)
+    def _pills(self, brush: Brush, shown: present.Banner, right: float) -> float:
+        """The links at the right: why, and the other world in the colour of its verdict. Their left end."""
+        role = VERDICT_ROLES.get(shown.other[2], "accent") if shown.other[1] else "accent"
+        links = ((self._twin, self._offer(shown), role), (self._link, self._why(shown), "accent"))
+        for link, words, tone in links:
+            if not link.isEmpty():
+                brush.frame(link, brush.theme.panel, brush.color(tone), 1.2 * brush.u, link.height() / 2)
+                ink = tone if tone != "accent" else "text"
+                brush.text(link, words, ink, size=12, bold=True, align=Qt.AlignmentFlag.AlignCenter)
+                right = min(right, link.left())
+        return right
 
     def _full(self, brush: Brush, shown: present.Banner) -> None:
         u = brush.u
@@ -235,9 +262,7 @@ class VerdictPanel(Panel):
         """Properties first, the reason as far as it fits, why? always."""
         u = brush.u
         row = QRectF(row)
-        if shown.why:
-            self._pill(brush, shown)
-            row.setRight(self._link.left() - 12 * u)
+        row.setRight(self._pills(brush, shown, row.right() + 12 * u) - 12 * u)
         reason = f"decided by: {shown.decided_by}" if shown.decided_by else ""
         wide = sum(brush.width(f"{p.name} {p.state}", bold=True) + 14 * u for p in shown.properties)
         tight = wide + brush.width(reason) > row.width()
