@@ -22,6 +22,7 @@ from tdxviz.ui.main_window import MainWindow
 from tdxviz.ui.panels import BY_NAME
 from tdxviz.ui.runner import Runner
 from tdxviz.ui.shortcuts import help_text
+from tdxviz.ui.show import Show
 from tdxviz.ui.theme import THEMES
 from tdxviz.ui.travel import Travel
 
@@ -38,6 +39,7 @@ class Control:
         self.progress = Progress(folder)
         self.bridge = Bridge(Session())
         self.travel = Travel(self.bridge)
+        self.show = Show(window, self.bridge, self.travel.actions())
         self.runner = Runner(self.bridge)
         self.runner.changed.connect(self._state)
         self.bridge.slipped.connect(window.tell)
@@ -68,7 +70,7 @@ class Control:
                 "instruction": lambda: GoToDialog(w, t.go_to_instruction, t.asked_instruction()).exec(),
                 "play": self.runner.toggle, "help": self.help, "describe": self.describe,
                 "next_panel": lambda: self.focus_panel(1), "previous_panel": lambda: self.focus_panel(-1),
-                "present": self.present, "bookmark": self.bookmark, "save": self.save, "open": self.open,
+                "present": self.show.toggle, "bookmark": self.bookmark, "save": self.save, "open": self.open,
                 "branches": self.branches, "keyboard": lambda: self.words("Keyboard map", help_text()),
                 "glossary": lambda: self.words("Glossary", lookup.glossary_text()), "about": self.about,
                 "escape": self.escape, "quit": self.quit, **t.actions(),
@@ -81,6 +83,8 @@ class Control:
     def home(self) -> None:
         """The start page, with what is known now."""
         self.runner.stop()
+        if self.show.on:
+            self.show.leave()
         rows = []
         try:
             rows = lookup.lesson_rows(self.library, self.progress)
@@ -221,10 +225,16 @@ class Control:
         self.window.bar.show_state(session.world, title, running=self.runner.running, comparing=comparing)
 
     def layout(self, name: str) -> None:
-        self.window.show_page("work")
         self.window.workspace.arrange(name)
+        if self.show.on:
+            self.show.line_up(name)
+        else:
+            self.window.show_page("work")
 
     def show_panel(self, name: str) -> None:
+        if self.show.on:
+            self.show.put(name)
+            return
         self.window.show_page("work")
         self.window.workspace.reveal(name)
 
@@ -251,16 +261,6 @@ class Control:
         wanted = self.window.theme.scale * factor if factor else 1.0
         self.window.set_theme(self.window.theme.scaled(wanted))
         self._save_settings(scale=round(self.window.theme.scale, 3))
-
-    def present(self) -> None:
-        """Presenter mode: full screen, larger, without lesson; again or Escape leaves it."""
-        full = not self.window.isFullScreen()
-        self.window.workspace.show_lesson(not full and self.bridge.player is not None)
-        self.scale(1.5 if full else 0)
-        if full:
-            self.window.showFullScreen()
-        else:
-            self.window.showNormal()
 
     def _save_settings(self, **changes: Any) -> None:
         from dataclasses import replace
@@ -371,8 +371,8 @@ class Control:
         self.words("About tdxviz", lookup.about_text())
 
     def escape(self) -> None:
-        if self.window.isFullScreen():
-            self.present()
+        if self.show.on:
+            self.show.leave()
             return
         self.runner.stop()
         self.bridge.select(Focus())

@@ -45,6 +45,10 @@ class MainWindow(QMainWindow):
         self.settings = settings
         self.theme: Theme = THEMES[settings.theme].scaled(settings.scale)
         self.actions_: dict[str, Callable[..., Any]] = {}
+        self.quiet = False
+        """While somebody presents, nothing is told."""
+        self.lent: frozenset[str] = frozenset()
+        """Keys that the page on top takes for itself."""
         self.setWindowTitle("tdxviz")
         self.setAccessibleName("tdxviz")
         self.resize(QSize(1280, 720).boundedTo(self.screen().availableGeometry().size()))
@@ -99,9 +103,14 @@ class MainWindow(QMainWindow):
 
     def _focus_moved(self, _old: QWidget | None, new: QWidget | None) -> None:
         """Space belongs to a focused button, arrows to a slider, letters to whoever is typing."""
-        taken = taken_by(new)
+        taken = taken_by(new) | self.lent
         for key, shortcut in self.shortcuts.items():
             shortcut.setEnabled(key not in taken)
+
+    def lend(self, keys: frozenset[str]) -> None:
+        """Leave these keys to the page on top, until none are lent."""
+        self.lent = keys
+        self._focus_moved(None, QApplication.focusWidget())
 
     def do(self, action: str) -> None:
         """Carry out a row of the table; ``panel:`` and ``layout:`` rows name what they show."""
@@ -146,7 +155,7 @@ class MainWindow(QMainWindow):
 
     def tell(self, text: str, *, bad: bool = True) -> None:
         """One line under the bar, for a while."""
-        if not text:
+        if not text or self.quiet:
             return
         tone = self.theme.bad if bad else self.theme.good
         u = self.theme.px

@@ -45,7 +45,11 @@ KEYS: tuple[tuple[str, str, str], ...] = (
     ("F2", "describe", "describe the focused panel in words"),
     ("F6", "next_panel", "next panel"),
     ("Shift+F6", "previous_panel", "previous panel"),
-    ("F11", "present", "presenter mode"),
+    (
+        "F11",
+        "present",
+        "presenter mode: Page Down/Up on and back, 1 to 6 panels, hold Ctrl for the light, . black, Q poll, N notes, W light or dark",
+    ),
     ("R", "record", "make a demo of this script"),
     ("B", "bookmark", "bookmark this moment"),
     ("Ctrl+Z", "undo", "back to before the last action"),

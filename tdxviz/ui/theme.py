@@ -128,12 +128,12 @@ def style_sheet(theme: Theme) -> str:
 QMainWindow, QDialog, QStackedWidget {{ background: {theme.bg}; }}
 QToolTip {{ background: {theme.panel}; color: {theme.text}; border: {theme.line}px solid {theme.edge};
   padding: {u(4):.0f}px; }}
-QPushButton, QToolButton, QComboBox, QLineEdit, QPlainTextEdit, QTextBrowser, QListWidget {{
+QPushButton, QToolButton, QComboBox, QLineEdit, QSpinBox, QPlainTextEdit, QTextBrowser, QListWidget {{
   background: {theme.panel}; border: {max(theme.line, 1):.0f}px solid {theme.rule};
   border-radius: {u(6):.0f}px; padding: {u(5):.0f}px {u(11):.0f}px; }}
 QTextBrowser, QPlainTextEdit {{ selection-background-color: {theme.accent}; }}
 QPushButton:hover, QToolButton:hover {{ border-color: {theme.edge}; }}
-QPushButton:focus, QToolButton:focus, QComboBox:focus, QLineEdit:focus, QRadioButton:focus,
+QPushButton:focus, QToolButton:focus, QComboBox:focus, QLineEdit:focus, QSpinBox:focus, QRadioButton:focus,
 QListWidget:focus, QPlainTextEdit:focus {{ border: {max(theme.line, 2):.0f}px solid {theme.accent}; }}
 QRadioButton, QCheckBox {{ spacing: {u(8):.0f}px; padding: {u(6):.0f}px; border-radius: {u(6):.0f}px;
   border: 1px solid transparent; }}

@@ -137,7 +137,7 @@ class LessonPanel(Panel):
         moved = had == "answer" or had.startswith("move_")
         wanted = had if had and not fresh and not (moved and ahead == "continue_step") else ahead
         found = self.findChild(QWidget, wanted)
-        if found is not None and found.isEnabled() and (fresh or had):
+        if found is not None and self.isVisible() and found.isEnabled() and (fresh or had):
             found.setFocus(Qt.FocusReason.TabFocusReason)
 
     def _label(self, text: str, role: str = "") -> QLabel:
