@@ -9,7 +9,7 @@ from tdxviz.core.arch import exits, sept
 from tdxviz.core.arch import status as s
 from tdxviz.core.arch.leaves import BY_NAME, LEAVES, Leaf
 from tdxviz.core.arch.state_table import PAGE_TYPES
-from tdxviz.core.events import LeafReturned
+from tdxviz.core.events import LeafReturned, SeamcallHeld
 from tdxviz.core.tdx.dispatch import VERSIONED, is_modelled
 from tdxviz.core.tdx.guest_leaves import BODIES as GUEST_BODIES
 
@@ -21,13 +21,15 @@ CLASSES = {
     0x11: "TD partitioning",
 }  # fmt: skip
 """Status bits 47:40. Source: tdx-architecture 6."""
+GUEST_VERSIONED = frozenset({"TDG.VM.RD"})
+"""Source: tdx-architecture 4, the dispatcher's own checks."""
 _PUBLIC = {code: name for name, code in sept.PUBLIC.items()}
 _TYPES = {code: name for name, code in PAGE_TYPES.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """``mark``: ``passed``, ``failed`` or ``open`` (not reached, or no call to show)."""
+    """``mark``: ``passed``, ``failed``, ``next`` or ``open`` (not reached, or no call to show)."""
 
     number: int
     text: str
@@ -58,7 +60,7 @@ def names() -> tuple[str, ...]:
 
 
 def versions(leaf: Leaf) -> tuple[int, ...]:
-    return (0, 1) if leaf.name in VERSIONED else (0,)
+    return (0, 1) if leaf.name in VERSIONED or leaf.name in GUEST_VERSIONED else (0,)
 
 
 class Calls:
@@ -68,15 +70,18 @@ class Calls:
         self.seen = 0
         self._at: list[int] = []
         self._of: dict[str, list[int]] = {}
+        self._held: list[int] = []
 
     def grow(self, events: Sequence[Any]) -> None:
         if len(events) < self.seen:
-            self.seen, self._at, self._of = 0, [], {}
+            self.seen, self._at, self._of, self._held = 0, [], {}, []
         for number in range(self.seen, len(events)):
             event = events[number]
             if isinstance(event, LeafReturned):
                 self._at.append(number)
                 self._of.setdefault(event.name, []).append(number)
+            elif isinstance(event, SeamcallHeld):
+                self._held.append(number)
         self.seen = len(events)
 
     def last(self, index: int, name: str = "") -> int | None:
@@ -85,15 +90,24 @@ class Calls:
         place = bisect_left(found, index)
         return found[place - 1] if place else None
 
+    def held(self, index: int) -> int | None:
+        """Number of the last call that stayed inside the module, among the first ``index`` events."""
+        place = bisect_left(self._held, index)
+        return self._held[place - 1] if place else None
+
 
 def failing(leaf: Leaf, event: LeafReturned) -> int | None:
     """Index of the check that failed; None on success, or when the dispatcher refused before any."""
     return leaf.failed(event.status, event.passed)
 
 
-def checks(leaf: Leaf, event: LeafReturned | None) -> tuple[CheckRow, ...]:
-    """The row's checks in order, ticked as far as the call came."""
-    stop = failing(leaf, event) if event else None
+def checks(
+    leaf: Leaf, event: LeafReturned | SeamcallHeld | None, *, at_end: bool = False
+) -> tuple[CheckRow, ...]:
+    """The row's checks in order, ticked as far as the call came; the one that a held call stands before
+    is ``next``, unless it stands ``at_end``, before its effects."""
+    stop = failing(leaf, event) if isinstance(event, LeafReturned) else None
+    stands = event.passed if isinstance(event, SeamcallHeld) and not at_end else None
     rows: list[CheckRow] = []
     for number, check in enumerate(leaf.checks):
         status = check.status + (f" | {check.operand}" if check.operand else "")
@@ -102,7 +116,9 @@ def checks(leaf: Leaf, event: LeafReturned | None) -> tuple[CheckRow, ...]:
             mark = "passed"
         elif number == stop:
             mark = "failed"
-        reason = event.reason if event is not None and number == stop else ""
+        elif number == stands:
+            mark = "next"
+        reason = event.reason if isinstance(event, LeafReturned) and number == stop else ""
         rows.append(CheckRow(number + 1, check.text, status, mark, reason))
     return tuple(rows)
 
@@ -142,7 +158,10 @@ def status_bits(event: LeafReturned) -> tuple[tuple[str, str], ...]:
     kind = value >> 40 & 0xFF
     rows = [
         ("63 ERROR", "1: an error" if value & s.ERROR else "0: success, information or a TD exit"),
-        ("62 NON_RECOVERABLE", "1: the same call cannot succeed" if value >> 62 & 1 else "0"),
+        (
+            "62 NON_RECOVERABLE",
+            "1: repeated as it is it fails again; change something first" if value >> 62 & 1 else "0",
+        ),
         ("61 FATAL", "1: the TD can never run again" if value >> 61 & 1 else "0"),
         ("60 HOST_RECOVERABILITY_HINT", str(value >> 60 & 1)),
         ("47:40 CLASS", f"{kind:#04x} {CLASSES.get(kind, 'unknown')}"),
@@ -162,6 +181,8 @@ def status_bits(event: LeafReturned) -> tuple[tuple[str, str], ...]:
 def _output(leaf: Leaf | None, event: LeafReturned, register: str, value: int) -> str:
     """What the row says of an output, and its parts where they are known."""
     words = leaf.outputs.get(register, "") if leaf else ""
+    if event.status & s.ERROR and not any(v for name, v in event.outputs.items() if name != "RAX"):
+        return "no details: this error tells none in registers"
     if words.endswith("on error") and not event.status & s.ERROR:
         return "says something on errors only"
     if "level/state" in words or "level 2:0, state 15:8" in words:
@@ -172,12 +193,15 @@ def _output(leaf: Leaf | None, event: LeafReturned, register: str, value: int) -
     return words
 
 
-def describe(leaf: Leaf, event: LeafReturned | None) -> str:
+def describe(leaf: Leaf, event: LeafReturned | SeamcallHeld | None) -> str:
     """The inspector in words."""
     head = f"Leaf {leaf.name}, number {leaf.number}: {leaf.purpose or 'no description'}."
     if not modelled(leaf):
         head += " Not modelled yet."
     if event is None:
         return f"{head} It has not been called by now. {len(leaf.checks)} checks."
+    if isinstance(event, SeamcallHeld):
+        locks = ", ".join(event.locks) or "nothing"
+        return f"{head} It is inside the module: {event.passed} of {len(leaf.checks)} checks passed, locked: {locks}."
     told = answer(event)
     return f"{head} It answered {told.status}. {told.sentence} {event.passed} of {len(leaf.checks)} checks passed."

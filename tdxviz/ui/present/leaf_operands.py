@@ -50,6 +50,12 @@ def operands(leaf: Leaf) -> tuple[Operand, ...]:
     return tuple(found)
 
 
+def raw_operands() -> tuple[Operand, ...]:
+    """Every register as it is: RAX is leaf number, version << 16, and bits that must be zero."""
+    first = Operand("RAX", "leaf number | version << 16", "number")
+    return (first, *(Operand(name, "as typed", "number") for name in REGISTERS))
+
+
 def _registers(name: str) -> list[str]:
     ends = re.fullmatch(r"R(\d+)-R(\d+)", name)
     if ends:

@@ -6,14 +6,14 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPen
 
 from tdxviz.core.arch.leaves import Leaf
-from tdxviz.core.events import LeafReturned
+from tdxviz.core.events import LeafReturned, SeamcallHeld
 from tdxviz.session.moment import Focus
 from tdxviz.ui.present import leaf_answer as present
 from tdxviz.ui.present.leaf_answer import CheckRow
 from tdxviz.ui.views.board import Board
 from tdxviz.ui.views.stage_brush import CENTRE, RIGHT, Brush, mix
 
-ROLES = {"passed": "good", "failed": "bad", "open": "secondary"}
+ROLES = {"passed": "good", "failed": "bad", "next": "accent", "open": "secondary"}
 
 
 class LeafChecks(Board):
@@ -23,28 +23,41 @@ class LeafChecks(Board):
 
     def __init__(self, bridge: Any, theme: Any) -> None:
         self.leaf: Leaf | None = None
-        self.call: LeafReturned | None = None
+        self.call: LeafReturned | SeamcallHeld | None = None
         self.number: int | None = None
         """Number of the event on the timeline; None for a trial."""
         self.remark = ""
+        self.at_end = self._seek = False
+        """Whether a held call has no check left, and whether the check in question has still to be brought into sight."""
         super().__init__(bridge, theme)
 
-    def show_call(self, leaf: Leaf, event: LeafReturned | None, number: int | None, remark: str) -> None:
-        changed = (leaf, event, number, remark) != (self.leaf, self.call, self.number, self.remark)
+    def show_call(
+        self, leaf: Leaf, event: LeafReturned | SeamcallHeld | None, number: int | None, remark: str,
+        *, at_end: bool = False,
+    ) -> None:  # fmt: skip
+        """``at_end``: a held call stands before its effects."""
+        before = self.shown()
         if leaf is not self.leaf:
             self.scrolled = 0.0
         self.leaf, self.call, self.number, self.remark = leaf, event, number, remark
-        if changed:
+        self.at_end = at_end
+        if self.shown() != before:
+            self._seek = True
             self.update()
 
     def shown(self) -> Any:
-        return (self.leaf, self.call, self.number, self.remark)
+        return (self.leaf, self.call, self.number, self.remark, self.at_end)
 
     def heading(self) -> tuple[str, str]:
         if self.leaf is None:
             return self.title, ""
         passed = f"{self.call.passed} of " if self.call else ""
-        return f"{passed}{len(self.leaf.checks)} checks", self.leaf.purpose
+        words = (
+            f"{passed}{len(self.leaf.checks)} checks passed"
+            if self.call
+            else f"{len(self.leaf.checks)} checks"
+        )
+        return self.leaf.name, f"{words} · {self.leaf.purpose}"
 
     # --- painting -------------------------------------------------------------------------
 
@@ -55,10 +68,15 @@ class LeafChecks(Board):
         line = brush.font(False, 12)[1].height()
         if self.remark:
             y = self._lines(brush, area, y, self.remark, "warn") + 2 * u
-        if self.call is not None:
+        if isinstance(self.call, LeafReturned):
             y = self._answer(brush, area, y, self.call) + 4 * u
-        for row in present.checks(self.leaf, self.call):
+        elif self.call is not None:
+            y = self._inside(brush, area, y, self.call) + 4 * u
+        for row in present.checks(self.leaf, self.call, at_end=self.at_end):
+            top = y
             y = self._check(brush, QRectF(area.left(), y, area.width(), line + 5 * u), row)
+            if row.mark in ("failed", "next"):
+                self._bring(area, top, y + 2 * line)
         if not self.leaf.checks:
             y = self._lines(brush, area, y, "The table has no checks for this leaf.", "secondary")
         if self.leaf.op_states:
@@ -73,6 +91,22 @@ class LeafChecks(Board):
             words = f"Source: TDX module 1.5, {', '.join(self.leaf.source)}"
             y = self._lines(brush, area, y + 3 * u, words, "secondary")
         return y - area.top() + 5 * u
+
+    def _bring(self, area: QRectF, top: float, bottom: float) -> None:
+        """Scroll once so that the check in question can be seen."""
+        if self._seek:
+            self._seek = False
+            below = bottom - area.top() - self.scrolled - area.height()
+            above = top - area.top() - self.scrolled
+            self._room, self._content = area.height(), max(self._content, bottom - area.top())
+            self.scroll_by(below if below > 0 else min(above, 0))
+
+    def _inside(self, brush: Brush, area: QRectF, y: float, event: SeamcallHeld) -> float:
+        """A call that stays in the module: before which check, with which locks."""
+        words = "before its effects: all checks passed" if self.at_end else f"after {event.passed} checks"
+        y = self._lines(brush, area, y, f"Inside the module, {words}.", "accent")
+        locks = ", ".join(event.locks) or "nothing"
+        return self._lines(brush, area, y, f"It has locked: {locks}.", "secondary")
 
     def _lines(self, brush: Brush, area: QRectF, y: float, words: str, role: str) -> float:
         """Words over as many lines as they need; the y below."""
@@ -152,7 +186,7 @@ class LeafChecks(Board):
             text.left() + wide + 14 * u, rect.top(), text.right() - text.left() - wide - 14 * u, rect.height()
         )
         words = "text" if row.mark != "open" else "secondary"
-        brush.text(text, row.text, words, size=12, bold=row.mark == "failed")
+        brush.text(text, row.text, words, size=12, bold=row.mark in ("failed", "next"))
         if status.width() > 70 * u:
             brush.text(
                 status,
@@ -165,6 +199,7 @@ class LeafChecks(Board):
         fate = {
             "passed": "Passed.",
             "failed": f"Failed: {row.reason}.",
+            "next": "It comes next.",
             "open": "Not reached in the call shown.",
         }[row.mark]
         source = ", ".join(self.leaf.source) if self.leaf else ""
@@ -187,6 +222,8 @@ class LeafChecks(Board):
         elif mark == "failed":
             p.drawLine(at + QPointF(-4, -4) * u, at + QPointF(4, 4) * u)
             p.drawLine(at + QPointF(-4, 4) * u, at + QPointF(4, -4) * u)
+        elif mark == "next":
+            p.drawPolyline([at + QPointF(-3, -5) * u, at + QPointF(3, 0) * u, at + QPointF(-3, 5) * u])
         else:
             p.setPen(QPen(brush.color("rule"), 1.4 * u))
             p.drawEllipse(at, 4 * u, 4 * u)

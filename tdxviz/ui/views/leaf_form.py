@@ -6,13 +6,14 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
-from tdxviz.core.arch.leaves import BY_NAME, Leaf
+from tdxviz.core.arch.leaves import BY_NAME
 from tdxviz.ui.present import leaf_answer, leaf_operands
 from tdxviz.ui.present.leaf_operands import Operand
 from tdxviz.ui.theme import Theme
 from tdxviz.ui.widgets.flow import Flow
 
 FOLLOW = "the last call"
+RAW, RAW_WORDS = "*", "any registers, as typed"
 NOT_MODELLED = "  (not modelled yet)"
 
 
@@ -25,6 +26,7 @@ class LeafPicker(QComboBox):
         self.setAccessibleName("Leaf")
         self.setToolTip("The leaf to look at: its operands, its checks, its answer")
         self.addItem(FOLLOW, "")
+        self.addItem(RAW_WORDS, RAW)
         for name in leaf_answer.names():
             leaf = BY_NAME[name]
             mark = "" if leaf_answer.modelled(leaf) else NOT_MODELLED
@@ -99,9 +101,9 @@ class LeafForm(QWidget):
         self._flow: Flow | None = None
         self._theme: Theme | None = None
 
-    def show_leaf(self, leaf: Leaf, theme: Theme) -> None:
+    def show_operands(self, operands: tuple[Operand, ...], theme: Theme) -> None:
         old = self._flow
-        self.fields = [OperandField(one, self.changed) for one in leaf_operands.operands(leaf)]
+        self.fields = [OperandField(one, self.changed) for one in operands]
         self._flow = Flow(int(theme.px(8)))
         self._theme = theme
         for field in self.fields:
