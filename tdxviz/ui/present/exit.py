@@ -11,6 +11,9 @@ from tdxviz.core import events as e
 from tdxviz.core.arch.exits import TDCALL
 from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.arch.status import name_of
+from tdxviz.core.observe import observe
+from tdxviz.core.peek_change import written_lines
+from tdxviz.core.units import LINE
 from tdxviz.ui.present.films import bounds
 from tdxviz.ui.present.hexes import actor_title, bare, sentence
 from tdxviz.ui.present.vcpu import short
@@ -66,6 +69,28 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class Sealed:
+    """Where the registers went: the lines that the save wrote, under the TD's KeyID, and what others
+    find in the first of them."""
+
+    lines: tuple[int, ...]
+    keyid: int
+    host: str
+    """Kind of what the host reads there."""
+    chips: bytes
+    """What the chips hold of it meanwhile."""
+
+    @property
+    def words(self) -> str:
+        where = ", ".join(bare(line) for line in self.lines[:3]) + (" …" if len(self.lines) > 3 else "")
+        count = f"{len(self.lines)} line{'s' if len(self.lines) > 1 else ''}"
+        return (
+            f"{count} of TDVPS written, in the cache under KeyID {self.keyid:#x}: {where}. The host reads "
+            f"{self.host} there; the chips still hold {self.chips.hex(' ')} …, until the line is written back."
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ExitPicture:
     title: str
     stills: tuple[Still, ...]
@@ -75,8 +100,18 @@ class ExitPicture:
     brooms: tuple[str, ...]
     """What was flushed on the way out and at the next entry."""
     caption: str
+    sealed: Sealed | None = None
+    scrubbed_at: int = 3
+    """Position of the still from which on the host finds what the gates show."""
+
+    @property
+    def is_through(self) -> bool:
+        """Whether the moment is past the border: then the outside holds what came out."""
+        return self.active < 0 or self.active >= self.scrubbed_at
 
 
+SHOWN = 6
+"""Bytes of the sealed line that are shown."""
 AHEAD = 200
 """Events looked ahead for the end of an exit that has begun; none is longer."""
 EXITS = (e.TdExited, e.VmExited)
@@ -111,6 +146,7 @@ def picture(events: Sequence[e.Event], index: int, machine_at: Callable[[int], A
         return None
     first, event = _begin(events, at), events[at]
     inside = _inside(machine_at(first), event.lp)
+    sealed = None
     if isinstance(event, e.VmExited):
         outside = _host(machine_at(at + 1), event.lp)
         gates = tuple(Gate(n, a, b, "open") for n, a, b in zip(GPR_NAMES, inside, outside, strict=True))
@@ -122,14 +158,30 @@ def picture(events: Sequence[e.Event], index: int, machine_at: Callable[[int], A
         scrubbed = next(one for one in reversed(story) if isinstance(one, e.RegistersScrubbed))
         gates = _gates(inside, scrubbed.gprs, event)
         stills = _stills(story, first, scrubbed, event)
+        sealed = _sealed(story, first, machine_at)
         caption = _caption(gates, event)
     who = actor_title(event.vm if isinstance(event, e.VmExited) else event.td)
     active = max((n for n, still in enumerate(stills) if still.index <= index), default=-1)
     last = bounds(events, at + 1)[1] + 1
     return ExitPicture(
         f"{who} leaves LP{max(event.lp, 0)}: {event.why}", stills, active if index <= last else -1,
-        gates, _brooms(events, at), caption,
+        gates, _brooms(events, at), caption, sealed, 1 if isinstance(event, e.VmExited) else 3,
     )  # fmt: skip
+
+
+def _sealed(story: Sequence[e.Event], first: int, machine_at: Callable[[int], Any]) -> Sealed | None:
+    """What the save wrote; None for a dead TD, whose memory is not touched."""
+    number = next((n for n, one in enumerate(story) if isinstance(one, e.StateSaved)), None)
+    if number is None:
+        return None
+    before, after = machine_at(first + number), machine_at(first + number + 1)
+    written = written_lines(before, after)
+    if not written:
+        return None
+    line, keyid = written[0]
+    host = observe(after, "host", line, LINE)
+    chips = observe(after, "probe", line, LINE).data or b""
+    return Sealed(tuple(hpa for hpa, _ in written), keyid, host.kind, chips[:SHOWN])
 
 
 def _inside(machine: Any, lp: int) -> Guest:
@@ -212,4 +264,5 @@ def describe(shown: ExitPicture | None) -> str:
         return "TD exit: no guest has been left yet."
     gates = "; ".join(f"{g.name} {g.how} {short(g.outside)}" for g in shown.gates)
     stills = " ".join(f"{s.number} {s.title}: {s.words}" for s in shown.stills)
-    return f"{shown.title}. {stills} {shown.caption} {gates}."
+    sealed = f" {shown.sealed.words}" if shown.sealed else ""
+    return f"{shown.title}. {stills}{sealed} {shown.caption} {gates}."

@@ -4,6 +4,7 @@ import pytest
 
 from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.events import StateSaved, TdExited, VmExited
+from tdxviz.core.units import with_keyid
 from tdxviz.session.actions import Action
 from tdxviz.session.session import Session
 from tdxviz.ui.present import exit as present
@@ -95,3 +96,31 @@ def test_it_is_told_in_words():
     picture = present.picture(session.events, session.total, session.timeline.at)
     words = present.describe(picture)
     assert "RBX open" in words and "no scrub" in words
+
+
+def test_the_saved_registers_are_in_the_cache_under_the_tds_key_and_nobody_elses():
+    session = kit.bridge("ci", "register-peek-on-exit").session
+    picture = shown("ci")
+    assert picture is not None
+    sealed = picture.sealed
+    assert sealed is not None
+    at = picture.stills[2].index
+    wanted = next(gate.inside for gate in picture.gates if gate.name == "RBX").to_bytes(8, "little")
+    machine = session.timeline.at(at)
+    tags = {with_keyid(hpa, sealed.keyid) for hpa in sealed.lines}
+    cached = b"".join(line.data for tag, line in machine.platform.cache.lines.items() if tag in tags)
+    assert wanted in cached
+    assert wanted not in sealed.chips
+    assert sealed.host == "zeros"
+    assert f"KeyID {sealed.keyid:#x}" in present.describe(picture)
+    assert shown("legacy").sealed is None
+
+
+@pytest.mark.parametrize(("world", "first"), [("ci", 3), ("legacy", 1)])
+def test_nothing_is_outside_before_the_border_was_passed(world, first):
+    stills = shown(world).stills
+    through = [shown(world, index=still.index).is_through for still in stills]
+    assert through[0] is False
+    assert through[-1] is True
+    assert through == sorted(through)
+    assert shown(world).scrubbed_at == first
