@@ -108,14 +108,14 @@ class RaiseInterrupt(Command, frozen=True, kw_only=True, tag=True):
 
 
 class VmCreate(Command, frozen=True, kw_only=True, tag=True):
-    """Legacy world: the host creates an ordinary VM whose EPT root is the page ``eptp``."""
+    """The host creates an ordinary VM whose EPT root is the page ``eptp``."""
 
     vm: int = 0
     eptp: Hpa
 
 
 class VmMap(Command, frozen=True, kw_only=True, tag=True):
-    """Legacy world: the host maps one 4 KiB guest page in its EPT (tables taken from ``tables``)."""
+    """The host maps one 4 KiB guest page in an ordinary VM's EPT (tables taken from ``tables``)."""
 
     vm: int = 0
     gpa: Gpa
@@ -124,17 +124,19 @@ class VmMap(Command, frozen=True, kw_only=True, tag=True):
     """First of the host pages that new EPT tables may use; used ones are skipped."""
     perms: int = 7
     """Bit 0 read, 1 write, 2 execute; 0 takes the page away."""
+    keyid: Hkid = 0
+    """KeyID bits of the address in the entry. Private ones are reserved bits outside SEAM."""
 
 
 class VmEnter(Command, frozen=True, kw_only=True, tag=True):
-    """Legacy world: VMLAUNCH or VMRESUME of the VM's only vCPU on ``lp``."""
+    """VMLAUNCH or VMRESUME of an ordinary VM's only vCPU on ``lp``."""
 
     lp: int = 0
     vm: int = 0
 
 
 class VmWrite(Command, frozen=True, kw_only=True, tag=True):
-    """Legacy world: the host changes a VM that is out: RIP or the event of the next entry by VMWRITE,
+    """The host changes an ordinary VM that is out: RIP or the event of the next entry by VMWRITE,
     general registers in its own save area."""
 
     vm: int = 0
@@ -144,7 +146,7 @@ class VmWrite(Command, frozen=True, kw_only=True, tag=True):
 
 
 class VmInvept(Command, frozen=True, kw_only=True, tag=True):
-    """Legacy world: the host drops every translation of a VM on every logical processor."""
+    """The host drops every translation of an ordinary VM on every logical processor."""
 
     vm: int = 0
 

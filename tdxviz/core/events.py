@@ -591,7 +591,7 @@ class VmEntered(Event, frozen=True, kw_only=True, tag=True):
 
 
 class VmExited(Event, frozen=True, kw_only=True, tag=True):
-    """Legacy world: the guest stopped. Its general registers stay where they are, for the host."""
+    """An ordinary VM stopped. Its general registers stay where they are, for the host."""
 
     vm: str
     reason: int
@@ -603,11 +603,13 @@ class VmExited(Event, frozen=True, kw_only=True, tag=True):
 
 
 class VmConfigured(Event, frozen=True, kw_only=True, tag=True):
-    """Legacy world: the host created a VM or changed its EPT."""
+    """The host created an ordinary VM or changed its EPT."""
 
     vm: str
     gpa: Gpa
     hpa: Hpa
+    keyid: Hkid = 0
+    """KeyID bits of the address in the entry."""
 
 
 class RunPaused(Event, frozen=True, kw_only=True, tag=True):

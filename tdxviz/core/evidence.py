@@ -310,6 +310,8 @@ class Evidence:
 
     @weigh.register
     def _(self, event: e.MemoryLoaded) -> None:
+        if event.actor != self.case.guest and self.touches(event.hpa, len(event.data)):
+            self.took("attacker", event.hpa, event.data)  # through a guest of its own
         if not (self.tampered and event.actor == self.case.guest) or event.kind == "fetch":
             return
         self.load(event.hpa - self.case.hpa, event.data)

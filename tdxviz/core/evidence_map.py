@@ -85,6 +85,15 @@ def _(event: e.HostFaulted, found: Findings) -> None:
 
 
 @weigh.register
+def _(event: e.VmExited, found: Findings) -> None:
+    """The processor stopped at an entry of the EPT that no EPT may hold."""
+    if event.reason == exits.EPT_MISCONFIGURATION:
+        found.refused = True
+        found.decided_by = found.decided_by or event.why
+        found.signal("host", "vm-exit", "EPT misconfiguration exit")
+
+
+@weigh.register
 def _(event: e.LinePoisoned, found: Findings) -> None:
     if found.touches(event.hpa, 1):
         found.mapping.poisoned = True
@@ -156,7 +165,17 @@ def _(event: e.HostExecuted, found: Findings) -> None:
 def _(event: e.VmConfigured, found: Findings) -> None:
     """Our guests map linear addresses to equal guest-physical ones."""
     case = found.case
-    if case.gla >= 0 and event.gpa & -PAGE == case.gla & -PAGE and event.hpa != case.hpa & -PAGE:
+    if case.world == "legacy" and is_private(event.keyid):
+        found.mapping.absent = (
+            "there are no KeyIDs on this machine; these bits lie beyond its physical addresses"
+        )
+        found.causes.append(found.at)
+    if (
+        event.vm == case.guest
+        and case.gla >= 0
+        and event.gpa & -PAGE == case.gla & -PAGE
+        and event.hpa != case.hpa & -PAGE
+    ):
         found.mapping.remapped = found.carried_out = True
         found.causes.append(found.at)
 

@@ -65,8 +65,8 @@ def _(event: e.VmExited, found: Findings) -> None:
 
 def _faulted(found: Findings, gpa: Gpa, name: str) -> None:
     """The host learns the page; that is enough when only one place lies in it."""
-    _guess(found, [n for n, one in enumerate(found.case.choices) if page_of(one.gpa) == page_of(gpa)])
     if found.case.choices:
+        _guess(found, [n for n, one in enumerate(found.case.choices) if page_of(one.gpa) == page_of(gpa)])
         found.signal("host", "vm-exit", name)
 
 

@@ -43,7 +43,9 @@ class Boundary(Architectural):
 class EptViolation(Architectural):
     """The second-level walk (Secure EPT, shared EPT, or a legacy EPT) gave no usable mapping."""
 
-    def __init__(self, gpa: Gpa, access: str, *, state: str, level: int, gla: Gla | None = None) -> None:
+    def __init__(
+        self, gpa: Gpa, access: str, *, state: str, level: int, gla: Gla | None = None, why: str = ""
+    ) -> None:
         super().__init__(gpa, access, state)
         self.gpa = gpa
         self.access = access
@@ -52,6 +54,8 @@ class EptViolation(Architectural):
         """SEPT state at which the walk stopped (``FREE``, ``PENDING``, ``BLOCKED``, ...)."""
         self.level = level
         self.gla = gla
+        self.why = why
+        """What is wrong with a misconfigured entry."""
 
 
 class TripleFault(Architectural):

@@ -1,4 +1,5 @@
-"""The legacy world: an ordinary VM. EPT, VMCS and registers are all the host's.
+"""Ordinary VMs: the guests of the legacy world, and neighbours of TDs in the others, as on every TDX host.
+EPT, VMCS and registers are all the host's.
 
 Nothing here protects the guest; that is the point of the contrast.
 """
@@ -6,9 +7,11 @@ Nothing here protects the guest; that is the point of the contrast.
 from typing import TypeAlias
 
 from tdxviz.core import commands as c
+from tdxviz.core.arch import exits
 from tdxviz.core.events import (
     CommandRefused,
     CpuidAnswered,
+    MachineCheckRaised,
     VmConfigured,
     VmEntered,
     VmExited,
@@ -20,7 +23,8 @@ from tdxviz.core.hw import msr_access, path, physical
 from tdxviz.core.hw.cpu import GPR_NAMES, RAX, RBX, RCX, RDX
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import INIT, MSMI, NMI, SMI, LogicalProcessor
-from tdxviz.core.units import PAGE, U64, Gpa, Hpa
+from tdxviz.core.hw.walk import MISCONFIGURED
+from tdxviz.core.units import MAX_KEYID, PAGE, U64, Gpa, Hpa, with_keyid
 from tdxviz.core.world import State, Vm
 
 RWX = 7
@@ -41,6 +45,7 @@ CPUID: dict[int, tuple[int, int, int, int]] = {
 """EAX EBX ECX EDX that this host gives its VM; every other leaf is zero (no leaf 0x21: no TDX)."""
 
 VmCommand: TypeAlias = c.VmCreate | c.VmMap | c.VmEnter | c.VmWrite | c.VmInvept
+
 
 EXIT_REASONS = {"HLT": 12, "IN": 30, "OUT": 30, "RDMSR": 31, "WRMSR": 32, "VMCALL": 18}
 
@@ -66,8 +71,6 @@ def vm_command(state: State, command: VmCommand) -> None:
 
 
 def _objection(state: State, command: VmCommand) -> str:
-    if state.world != "legacy":
-        return "ordinary VMs are modelled in the legacy world only; here guests are TDs"
     if isinstance(command, c.VmCreate):
         if not 0 <= command.vm < 26:
             return f"VM number {command.vm} must be 0..25"
@@ -75,6 +78,8 @@ def _objection(state: State, command: VmCommand) -> str:
     if command.vm not in state.vms:
         return f"there is no VM {command.vm}"
     if isinstance(command, c.VmMap):
+        if not 0 <= command.keyid <= MAX_KEYID:
+            return f"KeyID {command.keyid} must be 0..{MAX_KEYID}"
         return _bad_page(state, command.hpa) or _bad_page(state, command.tables)
     if isinstance(command, c.VmInvept):
         return ""
@@ -110,8 +115,9 @@ def _map(state: State, vm: Vm, command: c.VmMap) -> None:
             physical.write_physical(p, at, 0, entry.to_bytes(8, "little"))
         table = entry & FRAME
     at = table + (command.gpa >> 12 & 511) * 8
-    physical.write_physical(p, at, 0, (command.hpa | command.perms & RWX).to_bytes(8, "little"))
-    p.note(VmConfigured(vm=vm.actor, gpa=command.gpa, hpa=command.hpa))
+    entry = with_keyid(command.hpa, command.keyid) | command.perms & RWX
+    physical.write_physical(p, at, 0, entry.to_bytes(8, "little"))
+    p.note(VmConfigured(vm=vm.actor, gpa=command.gpa, hpa=command.hpa, keyid=command.keyid))
 
 
 def _unused(state: State, vm: Vm, pool: Hpa) -> Hpa:
@@ -188,9 +194,14 @@ def translation(state: State, lp: LogicalProcessor) -> Translation:
 def settle(state: State, lp: LogicalProcessor, outcome: Architectural) -> GuestFault | None:
     """What an ordinary hypervisor and CPU make of a guest's outcome."""
     match outcome:
+        case EptViolation() if outcome.state == MISCONFIGURED:
+            why = f"EPT misconfiguration at {outcome.gpa:#x}: {outcome.why}"
+            vm_exit(state, lp, exits.EPT_MISCONFIGURATION, why, outcome.gpa)
         case EptViolation():
             vm_exit(state, lp, 48, f"EPT violation at {outcome.gpa:#x}", outcome.gpa)
         case MachineCheck():
+            rip, actor = lp.cpu.rip, state.vms[lp.vm].actor
+            state.platform.note(MachineCheckRaised(lp=lp.id, context=actor, hpa=outcome.hpa, rip=rip))
             vm_exit(state, lp, 0, "machine check")
         case Intercept() if outcome.name == "CPUID":
             _cpuid(state, lp, outcome.length)

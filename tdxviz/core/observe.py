@@ -51,6 +51,7 @@ def actors(machine: Machine) -> tuple[str, ...]:
         guests = tuple(vm.actor for vm in machine.vms.values()) or ("vm-a",)
     else:
         guests = tuple(td.actor for td in tds(machine.platform, machine.module)) or ("td-a",)
+        guests += tuple(vm.actor for vm in machine.vms.values())
     return (*guests, "host", "device", "probe")
 
 

@@ -101,12 +101,12 @@ def page_map(machine: Machine) -> bytes:
         codes[page // PAGE] = HOST
     _paint(codes, DEVICE_BUFFER.start, DEVICE_BUFFER.stop, DEVICE)
     if machine.module is None:
-        for _, hpa in peek_walk.vm_pages(machine):
-            codes[hpa // PAGE] = LEGACY
+        _paint_vm(machine, codes)
         return bytes(codes)
     _paint(codes, seam_low, seam_high, MODULE)
     for low, high in machine.module.pamt_areas():
         _paint(codes, low, high, META)
+    _paint_vm(machine, codes)
     owners = {td.tdr: TD_A if td.actor == "td-a" else TD_B for td in _guests(machine)}
     for hpa, entry in machine.module.pamt.items():
         if entry.kind == "PT_REG":
@@ -114,6 +114,13 @@ def page_map(machine: Machine) -> bytes:
         elif entry.kind in META_LETTERS:
             codes[hpa // PAGE] = META
     return bytes(codes)
+
+
+def _paint_vm(machine: Machine, codes: bytearray) -> None:
+    """The pages of the first ordinary VM, if there is one."""
+    for _, hpa in peek_walk.vm_pages(machine) if machine.vms else ():
+        if hpa < machine.platform.size:
+            codes[hpa // PAGE] = LEGACY
 
 
 def _paint(codes: bytearray, low: Hpa, high: Hpa, code: int) -> None:

@@ -1,15 +1,18 @@
 """Peek at translations: tables in memory, TLBs and epochs, without touching caches."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tdxviz.core.arch import sept
+from tdxviz.core.hw.walk import MISCONFIGURED, misconfiguration
 from tdxviz.core.machine import Machine
 from tdxviz.core.observe import guest_actor, line_as_read
 from tdxviz.core.tdx.inspect import TdInfo, epoch_counts, first_td, page_entry, td_of_page, tds, vcpu_field
-from tdxviz.core.units import PAGE, Gla, Gpa, Hkid, Hpa, line_of
+from tdxviz.core.units import KEYID_SHIFT, PAGE, Gla, Gpa, Hkid, Hpa, line_of
 
 LEVELS = ("PT", "PD", "PDPT", "PML4")
 FRAME = 0x000F_FFFF_FFFF_F000
+PLACE = FRAME & (1 << KEYID_SHIFT) - 1
+"""Address bits of an entry without the KeyID."""
 RWX = 7
 SHARED = 1 << 47
 
@@ -90,10 +93,13 @@ def walk(machine: Machine, gpa: Gpa, td: TdInfo | None = None) -> WalkInfo:
         state = sept.state_of(value) if private else "PRESENT" if value & RWX else "NOT PRESENT"
         steps.append(WalkStep(level, LEVELS[level], index, at, value, state))
         present = bool(value & RWX)
+        if present and not private and misconfiguration(value, level):
+            steps[-1] = replace(steps[-1], state=MISCONFIGURED)
+            present = False
         if present and (level == 0 or (level < 3 and value >> 7 & 1)):
-            hpa = (value & FRAME) + (gpa & (1 << 12 + 9 * level) - 1)
+            hpa = (value & PLACE) + (gpa & (1 << 12 + 9 * level) - 1)
             perms = "".join(c if value >> n & 1 else "-" for n, c in enumerate("rwx"))
-        table = value & FRAME if present and hpa is None else 0
+        table = value & PLACE if present and hpa is None else 0
     kind, owner, fine = _ownership(machine, td if private else None, hpa)
     table_name = "sept" if private else "ept"
     return WalkInfo(gpa, shared, table_name, tuple(steps), hpa, perms, kind, owner, fine)
@@ -117,10 +123,10 @@ def page_now(machine: Machine, gpa: Gpa) -> Hpa | None:
 
 
 def _ept_root(machine: Machine, td: TdInfo | None = None) -> Hpa:
-    """The host's EPT: a legacy VM's, or that of a TD's shared pages."""
+    """The host's EPT: that of a TD's shared pages, or the first ordinary VM's."""
+    if td:
+        return vcpu_field(machine.platform, td, td.vcpus[0], "SHARED_EPTP") & FRAME if td.vcpus else 0
     vm = next(iter(machine.vms.values()), None)
-    if td and td.vcpus:
-        return vcpu_field(machine.platform, td, td.vcpus[0], "SHARED_EPTP") & FRAME
     return vm.eptp if vm else 0
 
 
@@ -170,20 +176,20 @@ def vm_pages(machine: Machine) -> list[tuple[Gpa, Hpa]]:
 def _collect(
     machine: Machine, table: Hpa, level: int, gpa: Gpa, keyid: Hkid, found: list[tuple[Gpa, Hpa, int]]
 ) -> None:
-    """Every leaf under a table: GPA, HPA, level."""
+    """Every leaf under a table that leads to a page: GPA, HPA, level."""
     for base in range(0, PAGE, 64):
         data, _ = line_as_read(machine, table + base, keyid)
         if not any(data[0::8]):
             continue
         for n in range(0, 64, 8):
             value = int.from_bytes(data[n : n + 8], "little")
-            if not value & RWX:
+            if not value & RWX or (keyid == 0 and misconfiguration(value, level)):
                 continue
             at = gpa | (base + n) // 8 << 12 + 9 * level
             if level == 0 or value >> 7 & 1:
-                found.append((at, value & FRAME, level))
+                found.append((at, value & PLACE, level))
             else:
-                _collect(machine, value & FRAME, level - 1, at, keyid, found)
+                _collect(machine, value & PLACE, level - 1, at, keyid, found)
 
 
 def gpa_of(machine: Machine, td: TdInfo, page: Hpa) -> tuple[Gpa | None, str]:
@@ -216,8 +222,9 @@ def tlb(machine: Machine, lp: int) -> tuple[TlbRow, ...]:
 
 
 def _actor_of(machine: Machine, vpid: int) -> str:
-    if machine.module is None:
-        return next((vm.actor for vm in machine.vms.values() if vm.number + 1 == vpid), "vm-a")
+    ordinary = next((vm.actor for vm in machine.vms.values() if vm.number + 1 == vpid), "")
+    if ordinary or machine.module is None:
+        return ordinary or "vm-a"
     for td in tds(machine.platform, machine.module):
         if td.hkid == vpid >> 2:
             return td.actor

@@ -1,4 +1,4 @@
-"""The whole state of one machine: the platform, the TDX module, and the legacy world's VMs."""
+"""The whole state of one machine: the platform, the TDX module, and ordinary VMs."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,8 @@ from tdxviz.core.units import Hpa, World
 
 @dataclass(slots=True)
 class Vm:
-    """An ordinary VM of the legacy world: its EPT and its VMCS belong to the host."""
+    """An ordinary VM, alone in the legacy world, beside TDs in the others: its EPT and its VMCS belong to
+    the host."""
 
     number: int
     eptp: Hpa
@@ -28,7 +29,7 @@ class Vm:
 
 @dataclass(slots=True)
 class State:
-    """Everything there is. ``module`` is None in the legacy world, ``vms`` is empty in the others."""
+    """Everything there is. ``module`` is None in the legacy world."""
 
     world: World
     platform: Platform

@@ -54,6 +54,11 @@ def test_a_primed_line_that_is_slow_again_tells_the_set():
     assert not collect(CASE, [*prime, used(ONE), timed(TWO, True)]).pattern_lost
 
 
+def test_a_fault_says_nothing_where_no_pattern_is_the_target():
+    found = collect(Case(attack="x", world="ci", position="software", guest="td-a"), [fault(0x8000_5000)])
+    assert not found.carried_out and not found.guessed
+
+
 def test_filling_the_sets_is_no_observation():
     assert collect(CASE, [timed(ONE, True), used(ONE)]).guessed == []
 

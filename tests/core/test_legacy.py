@@ -6,13 +6,14 @@ from tdxviz.core import commands as c
 from tdxviz.core import events as e
 from tdxviz.core import legacy
 from tdxviz.core.machine import Machine
+from tdxviz.core.units import World
 
 EPT, TABLES, RAM = 0x70_0000, 0x71_0000, 0x80_0000
 GPA = 0x5000
 
 
-def vm(code: bytes, *, number: int = 0) -> Machine:
-    machine = Machine("legacy")
+def vm(code: bytes, *, number: int = 0, world: World = "legacy") -> Machine:
+    machine = Machine(world)
     machine.do(c.VmCreate(vm=number, eptp=EPT))
     machine.do(c.HostWrite(hpa=RAM, data=code.ljust(64, b"\x90"), how="full-line"))
     machine.do(c.VmMap(vm=number, gpa=GPA, hpa=RAM, tables=TABLES))
@@ -129,9 +130,30 @@ def test_refusals(name):
 
 
 @pytest.mark.parametrize("world", ["li", "ci"])
-def test_no_ordinary_vms_in_a_tdx_world(world):
-    (event,) = Machine(world).do(c.VmCreate(eptp=EPT))
-    assert "legacy" in event.reason
+def test_an_ordinary_vm_lives_in_a_tdx_world_too(world):
+    machine = vm(bytes.fromhex("f4"), world=world)
+    (left,) = [n for n in run(machine) if isinstance(n, e.VmExited)]
+    assert (left.vm, left.reason) == ("vm-a", 12)
+    assert machine.platform.memctl.probe(RAM).data[:1] != b"\xf4"  # under the TME key
+    assert not machine.platform.memctl.probe(RAM).owner
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"), [({"keyid": 33}, 49), ({"perms": 2}, 49), ({"perms": 6}, 49), ({"perms": 0}, 48)]
+)
+def test_an_entry_that_no_ept_may_hold_is_a_misconfiguration(how, reason):
+    machine = vm(b"\x90", world="ci")
+    machine.do(c.VmMap(gpa=GPA, hpa=RAM, tables=TABLES, **how))
+    (left,) = [n for n in run(machine) if isinstance(n, e.VmExited)]
+    assert (left.reason, left.gpa) == (reason, GPA)
+    assert machine.vms[0].cpu.rip == GPA
+
+
+def test_a_shared_keyid_in_an_ept_is_the_hosts_own_business():
+    machine = vm(b"\x90", world="ci")
+    machine.do(c.VmMap(gpa=GPA, hpa=RAM, tables=TABLES, keyid=5))
+    (filled,) = [n for n in run(machine) if isinstance(n, e.TlbFilled)]
+    assert (filled.hpa, filled.keyid) == (RAM, 5)
 
 
 def test_a_copy_runs_by_itself(ready):

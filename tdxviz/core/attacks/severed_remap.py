@@ -2,7 +2,7 @@
 
 from tdxviz.core.attacks.scene import Attack, Play, Scene
 from tdxviz.core.commands import ReadHostRegisters, VmInvept, VmMap
-from tdxviz.core.host import layout
+from tdxviz.core.host import layout, second
 from tdxviz.core.units import KEYID_SHIFT, PAGE, page_of
 
 FREE_GPA = layout.GUEST_BASE + 0xB000
@@ -40,6 +40,23 @@ def hkid_in_hpa(scene: Scene) -> Play:
     yield scene.call("TDH.MEM.PAGE.AUG", rcx=FREE_GPA, rdx=layout.TDR, r8=address)
 
 
+def cross_td(scene: Scene) -> Play:
+    """The attacker has a guest of its own on the machine; the page is to appear in that one, too."""
+    machine = scene.machine
+    page = page_of(scene.at("password"))
+    yield from scene.run_until("loop_end")
+    yield from scene.evict(scene.at("password"))
+    scene.target_symbol("password")
+    yield from second.build(machine)
+    if scene.legacy:
+        yield from second.map_vm(page)
+        yield from second.look(machine)
+        yield from second.leave(machine)
+        return
+    yield scene.call("TDH.MEM.PAGE.AUG", rcx=second.PLACE, rdx=layout.SECOND.tdr, r8=page)
+    yield from second.look(machine)  # it accepts and reads what is there: nothing
+
+
 def reclaim_live(scene: Scene) -> Play:
     page = page_of(scene.at("password"))
     yield from scene.run_until("loop_end")
@@ -68,6 +85,7 @@ ATTACK = Attack(
     source="attack catalogue 13; rule R10",
     play=play,
 ).with_variants(
+    ("cross-td", "The page is added to the attacker's own TD", cross_td),
     ("hkid-in-hpa", "The page's address carries the TD's HKID", hkid_in_hpa),
     ("reclaim-live", "Reclaim the page while the TD lives", reclaim_live),
     ("reclaim-tdr-early", "In teardown, reclaim the TDR before the other pages", reclaim_tdr_early),

@@ -4,11 +4,12 @@ Source: tdx-architecture 3.6, canonical host sequences.
 """
 
 import struct
+from dataclasses import dataclass
 
 from tdxviz.core.commands import HostWrite
 from tdxviz.core.guest.programs import Program
 from tdxviz.core.host import layout
-from tdxviz.core.host.seam import Recipe, seamcall
+from tdxviz.core.host.seam import Answered, Recipe, seamcall
 from tdxviz.core.hw.platform import PACKAGE_OF_LP, SIZE
 from tdxviz.core.units import GIB, PAGE, Gpa, Hpa
 
@@ -60,25 +61,48 @@ def td_params(*, attributes: int = SEPT_VE_DISABLE, max_vcpus: int = 1, xfam: in
     return bytes(raw)
 
 
+@dataclass(frozen=True)
+class Site:
+    """Where a TD is built, and by which logical processors: the last of them makes the calls, and all
+    together stand for every package."""
+
+    at: layout.TdPlace = layout.FIRST
+    lps: tuple[int, ...] = FIRST_LP_OF_PACKAGE[::-1]
+
+    @property
+    def lp(self) -> int:
+        return self.lps[-1]
+
+    def call(self, name: str, **regs: int) -> Answered:
+        return seamcall(name, lp=self.lp, **regs)
+
+
+HERE = Site()
+"""The first TD of a machine on which nobody runs yet."""
+
+
 def create_td(
-    hkid: int = layout.HKIDS[0], *, vcpus: int = 1, attributes: int = SEPT_VE_DISABLE, xfam: int = XFAM
+    *, vcpus: int = 1, attributes: int = SEPT_VE_DISABLE, xfam: int = XFAM, site: Site = HERE
 ) -> Recipe:
     """MNG.CREATE to MNG.INIT: a TD without vCPUs and memory."""
-    yield from seamcall("TDH.MNG.CREATE", rcx=layout.TDR, rdx=hkid)
-    for lp in FIRST_LP_OF_PACKAGE:
-        yield from seamcall("TDH.MNG.KEY.CONFIG", lp=lp, rcx=layout.TDR)
+    at = site.at
+    yield from site.call("TDH.MNG.CREATE", rcx=at.tdr, rdx=at.hkid)
+    for lp in sorted(site.lps):
+        yield from seamcall("TDH.MNG.KEY.CONFIG", lp=lp, rcx=at.tdr)
     for n in range(6):
-        yield from seamcall("TDH.MNG.ADDCX", rcx=layout.TDCX + n * PAGE, rdx=layout.TDR)
+        yield from site.call("TDH.MNG.ADDCX", rcx=at.tdcx + n * PAGE, rdx=at.tdr)
     params = td_params(attributes=attributes, max_vcpus=vcpus, xfam=xfam)
-    yield HostWrite(hpa=layout.TD_PARAMS, data=params, how="full-line", lp=0)
-    yield from seamcall("TDH.MNG.INIT", rcx=layout.TDR, rdx=layout.TD_PARAMS)
+    yield HostWrite(hpa=layout.TD_PARAMS, data=params, how="full-line", lp=site.lp)
+    yield from site.call("TDH.MNG.INIT", rcx=at.tdr, rdx=layout.TD_PARAMS)
 
 
-def create_vcpu(number: int = 0, *, lp: int = 0, operand: int = 0) -> Recipe:
+def create_vcpu(
+    number: int = 0, *, lp: int = 0, operand: int = 0, at: layout.TdPlace = layout.FIRST
+) -> Recipe:
     """VP.CREATE to VP.INIT of the TD's vCPU ``number``; it is then associated with ``lp`` and will find
     ``operand`` in RCX and R8."""
-    tdvpr = layout.tdvpr(number)
-    yield from seamcall("TDH.VP.CREATE", lp=lp, rcx=tdvpr, rdx=layout.TDR)
+    tdvpr = layout.tdvpr(number, at)
+    yield from seamcall("TDH.VP.CREATE", lp=lp, rcx=tdvpr, rdx=at.tdr)
     for n in range(5):
         yield from seamcall("TDH.VP.ADDCX", lp=lp, rcx=tdvpr + (n + 1) * PAGE, rdx=tdvpr)
     yield from seamcall("TDH.VP.INIT", lp=lp, rcx=tdvpr, rdx=operand)
@@ -90,19 +114,19 @@ def tables_for(gpas: list[Gpa]) -> list[tuple[int, Gpa]]:
     return sorted(wanted, key=lambda pair: (-pair[0], pair[1]))
 
 
-def sept_tables(gpas: list[Gpa]) -> Recipe:
+def sept_tables(gpas: list[Gpa], site: Site = HERE) -> Recipe:
     """SEPT.ADD for every table that these pages need, top down."""
     for n, (level, gpa) in enumerate(tables_for(gpas)):
-        page = layout.TABLES + n * PAGE
-        yield from seamcall("TDH.MEM.SEPT.ADD", rcx=gpa | level, rdx=layout.TDR, r8=page)
+        page = site.at.tables + n * PAGE
+        yield from site.call("TDH.MEM.SEPT.ADD", rcx=gpa | level, rdx=site.at.tdr, r8=page)
 
 
-def add_page(gpa: Gpa, hpa: Hpa, content: bytes, source: Hpa) -> Recipe:
+def add_page(gpa: Gpa, hpa: Hpa, content: bytes, source: Hpa, site: Site = HERE) -> Recipe:
     """Copy one page in and measure all of it."""
-    yield HostWrite(hpa=source, data=content, how="full-line", lp=0)
-    yield from seamcall("TDH.MEM.PAGE.ADD", rcx=gpa, rdx=layout.TDR, r8=hpa, r9=source)
+    yield HostWrite(hpa=source, data=content, how="full-line", lp=site.lp)
+    yield from site.call("TDH.MEM.PAGE.ADD", rcx=gpa, rdx=site.at.tdr, r8=hpa, r9=source)
     for at in range(gpa, gpa + PAGE, 256):
-        yield from seamcall("TDH.MR.EXTEND", rcx=at, rdx=layout.TDR)
+        yield from site.call("TDH.MR.EXTEND", rcx=at, rdx=site.at.tdr)
 
 
 def fill_td(

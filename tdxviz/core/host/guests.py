@@ -32,6 +32,8 @@ class Plan:
 
     content: dict[Gpa, bytes]
     zero: tuple[Gpa, ...]
+    first: Hpa = FRAMES
+    """The first of the host's pages for them."""
 
     def hpa_of(self, gpa: Gpa) -> Hpa:
         """Where the host puts a page of the guest. Raises TdxvizError for one it does not have."""
@@ -45,7 +47,7 @@ class Plan:
 
     @property
     def frames(self) -> dict[Gpa, Hpa]:
-        return {gpa: FRAMES + n * PAGE for n, gpa in enumerate(self.gpas)}
+        return {gpa: self.first + n * PAGE for n, gpa in enumerate(self.gpas)}
 
 
 @dataclass
@@ -71,18 +73,18 @@ class Demand:
                 first = gpa >> 12 + 9 * level << 12 + 9 * level
                 yield from seamcall("TDH.MEM.SEPT.ADD", rcx=first | level, rdx=layout.TDR, r8=page)
                 self.tables += 1
-        hpa = FRAMES + (len(self.plan.gpas) + len(self.added)) * PAGE
+        hpa = self.plan.first + (len(self.plan.gpas) + len(self.added)) * PAGE
         yield from seamcall("TDH.MEM.PAGE.AUG", rcx=gpa, rdx=layout.TDR, r8=hpa)
         self.added[gpa] = hpa
 
 
-def plan(image: Image) -> Plan:
+def plan(image: Image, first: Hpa = FRAMES) -> Plan:
     """The pages of a guest that runs ``image`` on the runtime."""
     runtime = programs.load("runtime").pages
     info = image.entry.to_bytes(8, "little").ljust(PAGE, b"\x00")
     own = (IDT, INNER, INNER + PAGE, *range(STACK, STACK + STACK_SIZE, PAGE))
     content, zero = image.pages()
-    return Plan(runtime | {INFO: info} | content, (*own, *zero))
+    return Plan(runtime | {INFO: info} | content, (*own, *zero), first)
 
 
 def books(image: Image, pages: Plan) -> Books:
@@ -90,25 +92,29 @@ def books(image: Image, pages: Plan) -> Books:
     return Books(image.name, image.symbols, pages.frames, tuple(sorted(image.lines)))
 
 
-def build_td(pages: Plan) -> Recipe:
-    """A runnable TD; the platform must be up."""
-    frames = pages.frames
-    yield from boot.create_td(xfam=boot.XFAM | boot.XFAM_CET)
-    yield from boot.create_vcpu()
-    yield from boot.sept_tables(list(frames))
+def build_td(
+    pages: Plan, *, attributes: int = boot.SEPT_VE_DISABLE, site: boot.Site = boot.HERE,
+    more: tuple[Gpa, ...] = (),
+) -> Recipe:  # fmt: skip
+    """A runnable TD; the platform must be up. ``more``: GPAs that get Secure EPT tables and no page."""
+    frames, tdr = pages.frames, site.at.tdr
+    yield from boot.create_td(xfam=boot.XFAM | boot.XFAM_CET, attributes=attributes, site=site)
+    yield from boot.create_vcpu(lp=site.lp, at=site.at)
+    yield from boot.sept_tables([*frames, *more], site)
     for gpa, content in sorted(pages.content.items()):
-        yield from boot.add_page(gpa, frames[gpa], content, layout.SOURCE_PAGES)
-    yield HostWrite(hpa=layout.SOURCE_PAGES, data=bytes(PAGE), how="full-line", lp=0)
+        yield from boot.add_page(gpa, frames[gpa], content, layout.SOURCE_PAGES, site)
+    yield HostWrite(hpa=layout.SOURCE_PAGES, data=bytes(PAGE), how="full-line", lp=site.lp)
     for gpa in sorted(pages.zero):
-        yield from seamcall(
-            "TDH.MEM.PAGE.ADD", rcx=gpa, rdx=layout.TDR, r8=frames[gpa], r9=layout.SOURCE_PAGES
-        )
-    yield from seamcall("TDH.MR.FINALIZE", rcx=layout.TDR)
+        yield from site.call("TDH.MEM.PAGE.ADD", rcx=gpa, rdx=tdr, r8=frames[gpa], r9=layout.SOURCE_PAGES)
+    yield from site.call("TDH.MR.FINALIZE", rcx=tdr)
 
 
-def build_vm(pages: Plan) -> Recipe:
-    """An ordinary VM of the legacy world with the same pages."""
-    yield VmCreate(vm=0, eptp=layout.TABLES)
+def build_vm(
+    pages: Plan, vm: int = 0, tables: Hpa = layout.TABLES, lp: int = 0, *, trace: bool = True
+) -> Recipe:
+    """An ordinary VM with the same pages."""
+    yield VmCreate(vm=vm, eptp=tables)
     for gpa, hpa in pages.frames.items():
-        yield HostWrite(hpa=hpa, data=pages.content.get(gpa, bytes(PAGE)), how="full-line", lp=0)
-        yield VmMap(vm=0, gpa=gpa, hpa=hpa, tables=layout.TABLES + PAGE)
+        content = pages.content.get(gpa, bytes(PAGE))
+        yield HostWrite(hpa=hpa, data=content, how="full-line", lp=lp, trace=trace)
+        yield VmMap(vm=vm, gpa=gpa, hpa=hpa, tables=tables + PAGE)

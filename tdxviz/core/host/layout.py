@@ -8,7 +8,7 @@ from tdxviz.core.guest import programs
 from tdxviz.core.guest.programs import Program
 from tdxviz.core.hw.platform import SEAM_RANGE
 from tdxviz.core.nearest import did_you_mean
-from tdxviz.core.units import GIB, MIB, PAGE, Gla, Gpa, Hpa
+from tdxviz.core.units import GIB, MIB, PAGE, Gla, Gpa, Hkid, Hpa
 
 TD_PARAMS: Hpa = 0x0010_0000
 TDMR_LIST: Hpa = 0x0011_0000
@@ -50,6 +50,25 @@ MORE_PRIVATE: Hpa = GIB + 64 * MIB
 """On a machine of more than 1 GiB: pages from here on that no scenario uses."""
 
 
+class TdPlace(NamedTuple):
+    """Where an honest host keeps one TD's control pages, and the HKID that it gives it."""
+
+    tdr: Hpa
+    tdcx: Hpa
+    tdvpr: Hpa
+    tables: Hpa
+    hkid: Hkid
+
+
+FIRST = TdPlace(TDR, TDCX, TDVPR, TABLES, HKIDS[0])
+SECOND = TdPlace(0x00A0_0000, 0x00A0_1000, 0x00A1_0000, 0x00A2_0000, HKIDS[1])
+"""Of another TD beside the first, or (``tables``) of another ordinary VM."""
+SECOND_FRAMES: Hpa = 12 * MIB
+"""Host pages of that guest, one after the other."""
+SECOND_LP = 2
+"""It runs here, and the first on logical processor 0."""
+
+
 class TdmrPlan(NamedTuple):
     base: Hpa
     size: int
@@ -77,11 +96,11 @@ def tdmrs(size: int) -> tuple[TdmrPlan, ...]:
     return first, TdmrPlan(GIB, rest, tuple(arrays), (0, at - GIB))
 
 
-def tdvpr(number: int) -> Hpa:
-    """TDVPR page of the TD's vCPU ``number``. Raises TdxvizError beyond the last."""
+def tdvpr(number: int, at: TdPlace = FIRST) -> Hpa:
+    """TDVPR page of a TD's vCPU ``number``. Raises TdxvizError beyond the last."""
     if not 0 <= number < MOST_VCPUS:
         raise TdxvizError(f"the scenario has room for vCPUs 0..{MOST_VCPUS - 1}, not for vCPU {number}")
-    return TDVPR + number * VCPU_STRIDE
+    return at.tdvpr + number * VCPU_STRIDE
 
 
 def hpa_of(gpa: Gpa) -> Hpa:

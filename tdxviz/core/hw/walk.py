@@ -21,6 +21,9 @@ FRAME = 0x000F_FFFF_FFFF_F000
 RWX = 7
 WRITE_PROTECT = 1 << 16
 PF = 14
+SUPPRESS_VE = 1 << 63
+SUPPRESSED, MISCONFIGURED = "SUPPRESSED", "MISCONFIGURED"
+"""What ``EptViolation.state`` says of an entry of an EPT that the host owns."""
 
 ReadQword = Callable[[Hpa, Hkid], int]
 Note = Callable[[e.Event], None]
@@ -67,7 +70,8 @@ def secure_ept(
 def host_ept(
     root: Hpa, gpa: Gpa, access: str, read: ReadQword, note: Note | None, lp: int, *, shared: bool
 ) -> Mapping:
-    """Walk an EPT in ordinary memory. A private KeyID in an entry is a misconfiguration (R9)."""
+    """Walk an EPT in ordinary memory. EptViolation says NOT PRESENT, SUPPRESSED (not present, and the entry's
+    suppress-#VE bit is set) or MISCONFIGURED."""
     table = root
     offset = gpa & ~(1 << 47) if shared else gpa
     for level in (3, 2, 1, 0):
@@ -76,15 +80,32 @@ def host_ept(
         if note is not None:
             note(e.TableRead(lp=lp, table="ept", level=level, address=at, value=entry, gpa=gpa))
         if not entry & RWX:
-            raise EptViolation(gpa, access, state="NOT PRESENT", level=level)
+            state = SUPPRESSED if entry & SUPPRESS_VE else "NOT PRESENT"
+            raise EptViolation(gpa, access, state=state, level=level)
+        wrong = misconfiguration(entry, level)
+        if wrong:
+            raise EptViolation(gpa, access, state=MISCONFIGURED, level=level, why=wrong)
         frame, keyid = split_keyid(entry & FRAME)
-        if is_private(keyid):
-            raise EptViolation(gpa, access, state="MISCONFIGURED", level=level)
         if level == 0 or entry & LARGE:
             low = (1 << 12 + 9 * level) - 1
             return Mapping((frame & ~low) + (offset & low), keyid, entry & RWX, shared)
         table = frame
     raise AssertionError("a walk ends at level 0")
+
+
+def misconfiguration(entry: int, level: int) -> str:
+    """What is wrong with a present EPT entry outside SEAM; empty if nothing is. Execute-only entries are
+    supported. Sources: Intel SDM volume 3, EPT misconfigurations; rule R9 for private KeyIDs."""
+    if entry & RWX in (2, 6):
+        return "writable, but not readable"
+    if is_private(split_keyid(entry & FRAME)[1]):
+        return "reserved bits are set: they would select a private KeyID"
+    if level == 0 or (level < 3 and entry & LARGE):
+        if entry >> 3 & 7 in (2, 3, 7):
+            return f"memory type {entry >> 3 & 7} does not exist"
+        low = entry & (1 << 12 + 9 * level) - 1 & FRAME
+        return "a large page that is not aligned to its size" if low else ""
+    return "reserved bits are set" if entry & 0xF8 else ""
 
 
 def guest_tables(

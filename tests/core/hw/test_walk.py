@@ -113,6 +113,40 @@ def test_a_missing_host_ept_entry(level):
     assert (caught.value.state, caught.value.level) == ("NOT PRESENT", level)
 
 
+@pytest.mark.parametrize(
+    ("entry", "level", "what"),
+    [
+        (LEAF | 2, 0, "not readable"), (LEAF | 6, 0, "not readable"), (LEAF | 7 | 3 << 3, 0, "memory type 3"),
+        (LEAF | 7 | 7 << 3, 0, "memory type 7"), (LEAF | 7 | walk.LARGE, 1, "not aligned"),
+        (LEAF | 7 | 1 << 3, 1, "reserved"), (LEAF | 7 | 1 << 6, 2, "reserved"), (LEAF | 7 | walk.LARGE, 3, "reserved"),
+        (with_keyid(LEAF, 16) | 7, 0, "private KeyID"), (with_keyid(LEAF, 63) | 7, 3, "private KeyID"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_an_entry(entry, level, what):
+    assert what in walk.misconfiguration(entry, level)
+    memory = chain(GPA, lambda page: page | 7, LEAF | 7, broken=(level, entry))
+    with pytest.raises(EptViolation) as caught:
+        walk.host_ept(ROOT, GPA, "load", memory.read, None, 0, shared=False)
+    assert (caught.value.state, caught.value.level) == (walk.MISCONFIGURED, level)
+    assert what in caught.value.why
+
+
+@pytest.mark.parametrize(
+    "entry", [LEAF | 4, LEAF | 1, LEAF | 7 | 6 << 3, with_keyid(LEAF, 15) | 7, 2 * MIB | 7]
+)
+def test_what_is_right_with_an_entry(entry):
+    assert walk.misconfiguration(entry, 0) == ""
+    assert walk.misconfiguration(2 * MIB | 7 | walk.LARGE | 6 << 3, 1) == ""
+
+
+@pytest.mark.parametrize("level", [0, 1, 2, 3])
+def test_a_missing_entry_may_suppress_ve(level):
+    memory = chain(GPA, lambda page: page | 7, LEAF | 7, broken=(level, walk.SUPPRESS_VE))
+    with pytest.raises(EptViolation) as caught:
+        walk.host_ept(ROOT, GPA, "load", memory.read, None, 0, shared=True)
+    assert (caught.value.state, caught.value.level) == (walk.SUPPRESSED, level)
+
+
 def test_no_host_ept_at_all():
     with pytest.raises(EptViolation) as caught:
         host(Memory(), root=0)
