@@ -5,7 +5,7 @@ import struct
 from tdxviz.core.attacks.scene import Attack, Play, Scene
 from tdxviz.core.commands import EvictLine, FlushLine, HostWrite
 from tdxviz.core.host import layout
-from tdxviz.core.units import LINE, line_of, page_of
+from tdxviz.core.units import LINE, PAGE, line_of, page_of
 
 RWX = 7
 
@@ -41,6 +41,21 @@ def tdr_write(scene: Scene) -> Play:
         yield scene.call("TDH.MEM.TRACK", lp=2, rcx=layout.TDR)
 
 
+def pamt_write(scene: Scene) -> Play:
+    yield from scene.run_until("loop_end")
+    scene.target_symbol("password")
+    page = page_of(scene.hpa)
+    yield from scene.kick()
+    if not scene.legacy:
+        line = line_of(layout.PAMT_4K + page // PAGE * layout.PAMT_ENTRY)
+        yield EvictLine(hpa=line, keyid=layout.GLOBAL_HKID)
+        yield HostWrite(hpa=line, data=bytes([0xCC]) * LINE, how="full-line")
+        yield FlushLine(hpa=line, keyid=0)
+    yield scene.call("TDH.PHYMEM.PAGE.RDMD", rcx=page)
+    if not scene.legacy:
+        yield scene.call("TDH.PHYMEM.PAGE.RDMD", lp=2, rcx=layout.TDR)
+
+
 ATTACK = Attack(
     id="sept-direct-write",
     title="Edit the Secure EPT in memory",
@@ -52,4 +67,7 @@ ATTACK = Attack(
     property="memory-tamper-detection",
     source="attack catalogue 12; rules R1, R2 and R8",
     play=play,
-).with_variants(("tdr-write", "The same write on the TDR page", tdr_write))
+).with_variants(
+    ("pamt-write", "The same write on a line of the PAMT", pamt_write),
+    ("tdr-write", "The same write on the TDR page", tdr_write),
+)

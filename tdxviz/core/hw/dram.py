@@ -31,6 +31,16 @@ class WholePage(Protocol):
         ...
 
 
+class Area(Protocol):
+    """A stretch of lines that were written as one, worked out when somebody looks. Never changes."""
+
+    low: Hpa
+    high: Hpa
+
+    def line(self, hpa: Hpa) -> Line: ...
+    def digest(self, h: "hashlib._Hash") -> None: ...
+
+
 class Dram:
     """A line that was never written is absent. Copies share pages until one of them writes."""
 
@@ -43,15 +53,41 @@ class Dram:
         self._mine: set[Hpa] = set()
         """Pages that are lists which no copy shares."""
         self._hashes: dict[Hpa, bytes] = {}
+        self._areas: tuple[Area, ...] = ()
+        """What lies under the lines that were never written one by one."""
+        self._bounds = (0, 0)
+        self.disturbed = False
+        """Whether a line inside an area was written since; follows from the rest."""
 
     def line(self, hpa: Hpa) -> Line | None:
         if hpa >= self.chips:
             hpa %= self.chips
         page = self._pages.get(hpa & -PAGE)
         if page is None:
-            return None
+            return self._beneath(hpa)
         number = (hpa & PAGE - 1) // LINE
-        return page[number] if isinstance(page, list) else page.line(number)
+        if not isinstance(page, list):
+            return page.line(number)
+        line = page[number]
+        return self._beneath(hpa) if line is None else line
+
+    def _beneath(self, hpa: Hpa) -> Line | None:
+        if not self._bounds[0] <= hpa < self._bounds[1]:
+            return None
+        for area in self._areas:
+            if area.low <= hpa < area.high:
+                return area.line(hpa)
+        return None
+
+    def touched(self, hpa: Hpa) -> bool:
+        """Whether any line of the page around it was written, by itself or with its page."""
+        return hpa % self.chips & -PAGE in self._pages
+
+    def own_line(self, hpa: Hpa) -> bool:
+        """Whether somebody wrote this very line, by itself or with its page."""
+        hpa %= self.chips
+        page = self._pages.get(hpa & -PAGE)
+        return page is not None and (not isinstance(page, list) or page[(hpa & PAGE - 1) // LINE] is not None)
 
     def whole(self, hpa: Hpa) -> WholePage | None:
         """The page at ``hpa``, if it was written whole and no line of it since."""
@@ -63,6 +99,8 @@ class Dram:
         if not 0 <= hpa < self.size:
             return
         hpa %= self.chips
+        if self._bounds[0] <= hpa < self._bounds[1]:
+            self._disturb(hpa, LINE)
         base = hpa & -PAGE
         own = self._pages.get(base)
         if base not in self._mine or not isinstance(own, list):
@@ -76,9 +114,21 @@ class Dram:
         if not 0 <= hpa < self.size:
             return
         hpa %= self.chips
+        if self._bounds[0] <= hpa < self._bounds[1]:
+            self._disturb(hpa, PAGE)
         self._pages[hpa] = page
         self._mine.discard(hpa)
         self._hashes.pop(hpa, None)
+
+    def cover(self, area: Area) -> None:
+        """An area that was just written whole; it takes the place of one that begins at the same line. Lines
+        in it that were written one by one must be written anew by the caller."""
+        others = tuple(one for one in self._areas if one.low != area.low)
+        self._areas = (*others, area)
+        self._bounds = min(one.low for one in self._areas), max(one.high for one in self._areas)
+
+    def _disturb(self, hpa: Hpa, size: int) -> None:
+        self.disturbed |= any(one.low < hpa + size and hpa < one.high for one in self._areas)
 
     def pages(self) -> tuple[Hpa, ...]:
         """Every page of which at least one line was written, in no particular order."""
@@ -88,6 +138,7 @@ class Dram:
         twin = Dram(self.size, self.chips)
         twin._pages = self._pages.copy()
         twin._hashes = self._hashes.copy()
+        twin._areas, twin._bounds, twin.disturbed = self._areas, self._bounds, self.disturbed
         self._mine = set()
         return twin
 
@@ -99,6 +150,8 @@ class Dram:
                 found = self._hashes[base] = _hash(_lines(self._pages[base]))
             h.update(base.to_bytes(8, "little"))
             h.update(found)
+        for area in self._areas:
+            area.digest(h)
 
 
 def _lines(page: "list[Line | None] | WholePage | None") -> list[Line | None]:

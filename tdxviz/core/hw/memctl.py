@@ -3,6 +3,7 @@
 Sources: tdx-architecture 1.2 to 1.4; attack catalogue R1 to R6.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -71,6 +72,26 @@ class SealedPage:
             mac = line_mac(mac_key, data, tweaks[n * 16 : n * 16 + 16], owner) if mac_key else 0
             lines.append(Line(data, mac, owner, False))
         return lines
+
+
+class SealedArea:
+    """Zeros under one private key over [low, high), by MOVDIR64B line after line."""
+
+    __slots__ = ("_made", "high", "key", "low", "mac_key")
+
+    def __init__(self, low: Hpa, high: Hpa, key: Key, mac_key: bytes) -> None:
+        """``mac_key`` is empty where lines have no MAC."""
+        self.low, self.high, self.key, self.mac_key = low, high, key, mac_key
+        self._made: dict[Hpa, Line] = {}
+
+    def line(self, hpa: Hpa) -> Line:
+        line = self._made.get(hpa)
+        if line is None:
+            line = self._made[hpa] = seal(hpa, self.key, ZEROS, True, self.mac_key)
+        return line
+
+    def digest(self, h: "hashlib._Hash") -> None:
+        h.update(repr((self.low, self.high)).encode() + self.key.fingerprint)
 
 
 def seal(hpa: Hpa, key: Key | None, plain: bytes, owner: bool, mac_key: bytes) -> Line:
@@ -216,6 +237,16 @@ class MemoryController:
         """What 64 times ``write_line`` does; for writers whom nobody watches line by line."""
         key, owner, mac_key = self._way(keyid)
         self.dram.put_page(hpa, SealedPage(hpa, key, data, owner, mac_key))
+
+    def clear_area(self, low: Hpa, old: Hpa, high: Hpa, keyid: Hkid) -> None:
+        """Zeros under a private KeyID over the lines [old, high); the area then begins at ``low``."""
+        key, _, mac_key = self._way(keyid)
+        assert key is not None and is_private(keyid)
+        pages = [page for page in range(old & -PAGE, high, PAGE) if self.dram.touched(page)]
+        for at in (line for page in pages for line in range(page, page + PAGE, LINE)):
+            if old <= at < high and self.dram.own_line(at):
+                self.dram.put(at, self._seal(at, keyid, ZEROS))
+        self.dram.cover(SealedArea(low, high, key, mac_key))
 
     def whole_page(self, hpa: Hpa, keyid: Hkid) -> bytes | None:
         """What reads of all 64 lines would deliver, if the page was written whole and is read the

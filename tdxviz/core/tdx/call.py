@@ -16,6 +16,7 @@ from tdxviz.core.arch.structures import MIN_TDCX
 from tdxviz.core.faults import Inconsistent, Lingering, Refused
 from tdxviz.core.hw import physical
 from tdxviz.core.hw.platform import Platform
+from tdxviz.core.tdx import pamt
 from tdxviz.core.tdx.locks import Lock
 from tdxviz.core.tdx.module import Module, PamtEntry
 from tdxviz.core.tdx.structs import Td, Vcpu
@@ -108,6 +109,7 @@ class Call:
         aligned = value % PAGE == 0 and value >> MAXPA == 0
         why = "is not 4 KiB aligned" if value % PAGE else "carries KeyID bits or lies beyond MAXPA"
         self.require(aligned, lambda: f"{name} = {value:#x} {why}")
+        pamt.consult(self.p, self.m, value)
         entry = self.m.page(value)
         self.require(entry is not None, lambda: f"{value:#x} is in no initialised block of a TDMR")
         assert entry is not None
@@ -131,6 +133,7 @@ class Call:
     def lock(self, page: Hpa, how: str, size: int = PAGE) -> None:
         """The next check: the PAMT entry's lock, ``sh`` or ``ex``. A lock on a page is also a
         shared lock on the entries of the larger pages around it."""
+        pamt.consult(self.p, self.m, page)
         self.take(Lock("PAMT", page, size, how == "ex"), lambda: f"the PAMT entry of {page:#x} is locked")
 
     def typed_page(self, name: str, how: str, kind: str) -> Hpa:

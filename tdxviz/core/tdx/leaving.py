@@ -13,7 +13,7 @@ from tdxviz.core.arch import status as s
 from tdxviz.core.arch.leaves import BY_NAME
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.platform import LogicalProcessor, Platform
-from tdxviz.core.tdx import stepping, vcpu_state
+from tdxviz.core.tdx import pamt, stepping, vcpu_state
 from tdxviz.core.tdx.call import quiet
 from tdxviz.core.tdx.module import Current, Module
 from tdxviz.core.tdx.structs import Td, Vcpu
@@ -125,6 +125,8 @@ def _release(
     p: Platform, m: Module, lp: int, host: list[int], xmm: list[int], exit_: Exit, *, own_rbp: bool = False
 ) -> None:
     """Unlock, give the host its registers, tell what it found in them."""
+    for page in (m.current[lp].tdvpr, m.current[lp].tdr):
+        pamt.consult(p, m, page)  # their locks are in their PAMT entries
     now, processor = m.current.pop(lp), p.lps[lp]
     _unlock(m, now.tdvpr)
     _unlock(m, now.tdr)

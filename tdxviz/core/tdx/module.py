@@ -1,8 +1,8 @@
 """The TDX module's own state: what it keeps in the SEAM range and in the PAMT.
 
 Control structures of TDs (TDR, TDCS, TDVPS, Secure EPT) are not here: they lie in encrypted pages
-of simulated DRAM. The PAMT is kept as a sparse table instead of in its DRAM arrays, and the running
-MRTD hash beside the TDCS instead of inside; both are simplifications (decision record 0003).
+of simulated DRAM. What PAMT entries say is kept as a sparse table (the lines where they lie: ``pamt``), and the
+running MRTD hash beside the TDCS instead of inside; both are simplifications (decision record 0003).
 """
 
 import hashlib

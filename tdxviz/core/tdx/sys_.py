@@ -6,7 +6,7 @@ from tdxviz.core import events as e
 from tdxviz.core.arch import msr_policy
 from tdxviz.core.arch import structures as lay
 from tdxviz.core.hw import physical
-from tdxviz.core.tdx import td_params
+from tdxviz.core.tdx import pamt, td_params
 from tdxviz.core.tdx.call import Call
 from tdxviz.core.tdx.locks import Lock
 from tdxviz.core.tdx.module import KotEntry, Tdmr
@@ -174,5 +174,6 @@ def tdmr_init(call: Call) -> None:
     call.require(tdmr.done < tdmr.base + tdmr.size, "the TDMR is fully initialised")
     # ---- all checks passed: nothing below can fail ----
     done = tdmr.done + CHUNK
+    pamt.initialise(call.p, tdmr, done, m.global_hkid)
     m.tdmrs = (*m.tdmrs[:number], tdmr._replace(done=done), *m.tdmrs[number + 1 :])
     call.outputs["RDX"] = done // GIB * GIB

@@ -74,6 +74,7 @@ VARIANTS = {
     "severed-remap:reclaim-live": ("prevented", "TDX_LIFECYCLE_STATE_INCORRECT"),
     "severed-remap:reclaim-tdr-early": ("prevented", "TDX_TD_ASSOCIATED_PAGES_EXIST"),
     "severed-remap:hkid-in-hpa": ("prevented", "TDX_OPERAND_INVALID"),
+    "sept-direct-write:pamt-write": ("detected", "unbreakable shutdown of the LP"),
     "sept-direct-write:tdr-write": ("detected", "VMfailInvalid"),
     "double-accept:accept-free": ("degraded-to-DoS", "EPT violation TD exit"),
     "double-accept:accept-size": ("prevented", "TDX_PAGE_SIZE_MISMATCH"),

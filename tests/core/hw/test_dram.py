@@ -81,3 +81,41 @@ def test_every_field_of_a_line_reaches_the_digest():
         dram.put(0, other)
         seen.add(digest(dram))
     assert len(seen) == 5
+
+
+class Stripe:
+    """Lines that are the same all over."""
+
+    def __init__(self, low, high, n):
+        self.low, self.high, self.n = low, high, n
+
+    def line(self, hpa):
+        return line(self.n)
+
+    def digest(self, h):
+        h.update(repr((self.low, self.high, self.n)).encode())
+
+
+def test_an_area_lies_under_what_is_written_line_by_line():
+    dram = Dram(MIB)
+    dram.put(5 * LINE, line(1))
+    before = digest(dram)
+    dram.cover(Stripe(4 * LINE, PAGE, 7))
+    assert [dram.line(n * LINE) for n in (3, 4, 5, 63, 64)] == [None, line(7), line(1), line(7), None]
+    assert not dram.disturbed and digest(dram) != before
+    assert [dram.own_line(n * LINE) for n in (4, 5)] == [False, True]
+    twin = dram.copy()
+    dram.put(3 * LINE, line(2))
+    assert not dram.disturbed
+    dram.put(4 * LINE, line(2))
+    assert dram.disturbed and not twin.disturbed
+    assert (dram.line(4 * LINE), twin.line(4 * LINE)) == (line(2), line(7))
+    assert dram.touched(63 * LINE) and not dram.touched(PAGE)
+
+
+def test_an_area_grows_from_its_first_line():
+    dram = Dram(MIB)
+    for pages in (1, 2):
+        dram.cover(Stripe(PAGE, PAGE + pages * PAGE, pages))
+    dram.cover(Stripe(8 * PAGE, 9 * PAGE, 3))
+    assert [dram.line(n * PAGE) for n in (1, 2, 3, 8)] == [line(2), line(2), None, line(3)]

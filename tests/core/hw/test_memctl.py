@@ -353,3 +353,20 @@ def test_inspect_answers_as_if_it_remembered_nothing(steps, world):
         assert answers == [
             p.memctl.inspect(at, k) for at in (AT, AT + LINE) for k in (0, MINE, OTHER, SHARED)
         ]
+
+
+@pytest.mark.parametrize("world", TDX)
+def test_a_cleared_area_is_what_so_many_writes_would_have_made(world):
+    whole, single = platform(world), platform(world)
+    whole.memctl.write_line(AT + LINE, OTHER, DATA)
+    whole.memctl.clear_area(AT, AT, AT + 4 * LINE, MINE)
+    for at in range(AT, AT + 4 * LINE, LINE):
+        single.memctl.write_line(at, MINE, ZEROS)
+        assert whole.memctl.probe(at) == single.memctl.probe(at)
+        assert whole.memctl.inspect(at, MINE) == ReadResult(
+            ZEROS, False, "decrypted", single.memctl.inspect(at, MINE).mac_expected
+        )
+        assert whole.memctl.read_line(at, 0).rule == "owned-zeros"
+    assert not whole.memctl.probe(AT + 4 * LINE).owner
+    whole.memctl.write_line(AT, SHARED, DATA)
+    assert whole.memctl.read_line(AT, MINE).rule == "owner-mismatch"
