@@ -671,6 +671,8 @@ class ExceptionDelivered(Event, frozen=True, kw_only=True, tag=True):
     why: str = ""
     kind: str = "fault"
     """``fault``, ``trap``, ``interrupt``, ``nmi`` or ``software``."""
+    frame: Gla = -1
+    """Where the frame was pushed; -1 where there is none."""
 
 
 class InstructionNotModelled(Event, frozen=True, kw_only=True, tag=True):

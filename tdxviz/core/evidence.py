@@ -226,12 +226,12 @@ class Evidence:
     @weigh.register
     def _(self, event: e.HostLoaded) -> None:
         self.took("host", event.hpa, event.data)
-        self.decided_by = self.decided_by or rule_words(event.rule)
+        self.decided_by = self.decided_by or maps.rule_words(event.rule)
 
     @weigh.register
     def _(self, event: e.DmaLoaded) -> None:
         self.took("device", event.hpa, event.data)
-        self.decided_by = self.decided_by or rule_words(event.rule)
+        self.decided_by = self.decided_by or maps.rule_words(event.rule)
 
     @weigh.register
     def _(self, event: e.DimmDumped) -> None:
@@ -287,7 +287,7 @@ class Evidence:
     def _(self, event: e.LinePoisoned) -> None:
         if self.touches(event.hpa, LINE):
             self.causes.append(self._at)
-            self.decided_by = rule_words(event.rule)
+            self.decided_by = maps.rule_words(event.rule)
 
     @weigh.register
     def _(self, event: e.MachineCheckRaised) -> None:
@@ -358,11 +358,14 @@ class Evidence:
         else:
             self.integrity = "lost"
         self.signal("TD", "data", name)
-        if self.case.world != "legacy" and not self.alarmed:
+        told = self.alarmed or ("TD", "exception", "#VE") in self.signals
+        if self.case.world != "legacy" and not told:
             self.signals.append(("nobody", "none", "no signal"))
 
     def _describe(self, wrong: dict[int, int]) -> tuple[str, str]:
         case, got = self.case, self.loaded
+        if self.mapping.framed:
+            return "its own exception frame where its data had been", "exception frame read"
         if self.mapping.elsewhere:
             return maps.describe_page(self)
         if case.earlier and all(b == case.earlier[n] for n, b in got.items()):
@@ -375,22 +378,6 @@ class Evidence:
         if len(blocks) == 1:
             return "a 16-byte block of noise", "one 16-byte block of garbage"
         return f"{len(blocks)} blocks of noise", f"{len(blocks)} 16-byte blocks of garbage"
-
-
-RULES = {
-    "plain": "nothing: no encryption stands between host and guest memory",
-    "decrypted": "nothing: the line belongs to whoever reads it",
-    "owned-zeros": "TD-owner bit 1: a read with a shared KeyID gets zeros",
-    "owner-mismatch": "TD-owner bit 0 on a private read",
-    "mac-mismatch": "the line's MAC does not match",
-    "stored-poison": "the line was poisoned before",
-    "partial-write": "a partial write poisoned the line",
-}
-
-
-def rule_words(rule: str) -> str:
-    """The memory controller's rule in words, as shown beside a verdict."""
-    return RULES.get(rule, rule)
 
 
 def collect(case: Case, events: Sequence[e.Event]) -> Evidence:

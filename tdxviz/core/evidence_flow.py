@@ -9,8 +9,11 @@ from typing import Any, Protocol
 from tdxviz.core import events as e
 
 CALL_NEAR, CALL_INDIRECT, RETURNS = 0xE8, 0xFF, (0xC3, 0xC2)
-EXCEPTIONS = {6: "#UD", 21: "#CP"}
+ANSWERS = (6, 21)
 """Vectors that are an answer to what somebody tried inside the guest."""
+EXCEPTIONS = {6: "#UD", 20: "#VE", 21: "#CP"}
+SYSCALL = b"\x0f\x05"
+FRAME_SIZE = 40
 MOST_CALLS = 4096
 
 
@@ -26,6 +29,11 @@ class Findings(Protocol):
     control_flow: str
     granted: bool
     decided_by: str
+    mapping: Any
+    """``evidence_map.MapFindings``."""
+    tampered: bool
+    carried_out: bool
+    loaded: dict[int, int]
     calls: list[int]
     before: tuple[int, int, bytes] | None
     arrived: int
@@ -43,7 +51,10 @@ def weigh(event: e.Event, found: Findings) -> None:
 @weigh.register
 def _(event: e.InstructionRetired, found: Findings) -> None:
     """A RET that leads elsewhere than behind its CALL: somebody else chose the way."""
-    if event.actor != found.case.guest or found.case.position != "inside":
+    if event.actor != found.case.guest:
+        return
+    found.mapping.in_gap = event.code[:2] == SYSCALL
+    if found.case.position != "inside":
         return
     if found.before is not None:
         _, after, code = found.before
@@ -68,10 +79,13 @@ def _(event: e.ExceptionDelivered, found: Findings) -> None:
     """The guest is told; an exception in between is no return."""
     if event.kind == "interrupt" and event.actor == found.case.guest:
         found.arrived = event.vector
-    if event.actor != found.case.guest or found.case.position != "inside":
+    if event.actor != found.case.guest:
+        return
+    _framed(event, found)
+    if found.case.position != "inside":
         return
     found.before = None
-    if event.vector in EXCEPTIONS:
+    if event.vector in ANSWERS:
         found.signal("TD", "exception", EXCEPTIONS[event.vector])
         found.alarmed = True
         if EXCEPTIONS[event.vector] == "#CP":
@@ -79,6 +93,18 @@ def _(event: e.ExceptionDelivered, found: Findings) -> None:
             found.decided_by = "the shadow stack remembers where the call came from"
         else:
             found.decided_by = found.decided_by or "the TDX module: there is no such instruction in a TD"
+
+
+def _framed(event: e.ExceptionDelivered, found: Findings) -> None:
+    """The frame went over the target: whose stack pointer was in use? SYSCALL leaves the program's."""
+    case, end = found.case, event.frame + FRAME_SIZE
+    if event.frame < 0 or not (0 <= case.gla < end and event.frame < case.gla + len(case.expected)):
+        return
+    found.mapping.framed = found.tampered = found.carried_out = True
+    found.loaded.clear()
+    whose = "the program's stack" if found.mapping.in_gap else "the kernel's own data"
+    found.decided_by = "nothing: an exception without a stack of its own uses whatever RSP holds"
+    found.signal("TD", "exception", f"{EXCEPTIONS.get(event.vector, 'exception')} frame on {whose}")
 
 
 @weigh.register

@@ -12,6 +12,8 @@ from tdxviz.core import events as e
 from tdxviz.core.arch import exits
 from tdxviz.core.units import PAGE, is_private
 
+SHARED = 1 << 47
+"""Of a guest-physical address of our TDs."""
 REPORT_FATAL_ERROR = 0x10003
 """TDVMCALL sub-function with which a guest says that it stops (GHCI)."""
 
@@ -37,6 +39,14 @@ class MapFindings:
     stuck: int = 0
     """Exits for a missing page, one after the other, without an instruction between them."""
     poisoned: bool = False
+    framed: bool = False
+    """The processor pushed an exception frame over the target."""
+    in_gap: bool = False
+    """The guest's last instruction was SYSCALL: RSP is still the program's."""
+    asked: set[int] = field(default_factory=set)
+    """Shared pages for which the guest had to leave, because the host had none there."""
+    untrusted: bool = False
+    """In one of these it read what the host had put there meanwhile."""
 
 
 class Findings(Protocol):
@@ -44,6 +54,7 @@ class Findings(Protocol):
 
     case: Any
     """``evidence.Case``."""
+    got_words: str
     mapping: MapFindings
     arrived: int
     refused: bool
@@ -114,6 +125,9 @@ def _(event: e.HostStored, found: Findings) -> None:
 def _(event: e.LeafReturned, found: Findings) -> None:
     out = event.outputs
     if event.name == "TDH.VP.ENTER":
+        if event.status == exits.EPT_VIOLATION and out.get("R8", 0) & SHARED:
+            found.mapping.asked.add(out["R8"] & -PAGE)
+            found.signal("host", "vm-exit", "EPT violation TD exit")
         if (out.get("R10", 0), out.get("R11")) == (0, REPORT_FATAL_ERROR):
             found.mapping.panicked, found.availability = True, "lost"
             outside = f" on external {found.arrived:#x}" if found.arrived >= 0 else ""
@@ -183,6 +197,10 @@ def _(event: e.VmConfigured, found: Findings) -> None:
 @weigh.register
 def _(event: e.MemoryLoaded, found: Findings) -> None:
     case, mine = found.case, found.mapping
+    if event.actor == case.guest and event.gpa & -PAGE in mine.asked and _stored(mine, event.hpa, event.data):
+        mine.untrusted = found.carried_out = True
+        found.got_words, found.decided_by = "no private byte", "the SHARED bit, which the guest itself sets"
+        found.signal("TD", "data", "host's bytes in shared memory")
     inside = case.gla >= 0 and case.gla <= event.gla < case.gla + len(case.expected)
     if not inside or event.actor != case.guest:
         return
@@ -217,6 +235,11 @@ def _(event: e.VeInjected, found: Findings) -> None:
         found.signal("TD", "exception", "#VE")
 
 
+def _stored(mine: MapFindings, hpa: int, data: bytes) -> bool:
+    """Whether these bytes at ``hpa`` are ones that the host had stored there."""
+    return any(low <= hpa and data == stored[hpa - low :][: len(data)] for low, stored in mine.stores)
+
+
 def conclude(found: Findings) -> None:
     """A stale translation was used, whatever bytes it led to."""
     if found.mapping.stale_at >= 0:
@@ -234,3 +257,19 @@ def describe_page(found: Findings) -> tuple[str, str]:
     if any(low <= at < low + len(data) and data[at - low] == got for low, data in found.mapping.stores):
         return "bytes that the attacker put into another page", "replaced bytes read"
     return "whatever an empty page of the host holds", "zeros or host's bytes read"
+
+
+RULES = {
+    "plain": "nothing: no encryption stands between host and guest memory",
+    "decrypted": "nothing: the line belongs to whoever reads it",
+    "owned-zeros": "TD-owner bit 1: a read with a shared KeyID gets zeros",
+    "owner-mismatch": "TD-owner bit 0 on a private read",
+    "mac-mismatch": "the line's MAC does not match",
+    "stored-poison": "the line was poisoned before",
+    "partial-write": "a partial write poisoned the line",
+}
+
+
+def rule_words(rule: str) -> str:
+    """The memory controller's rule in words, as shown beside a verdict."""
+    return RULES.get(rule, rule)

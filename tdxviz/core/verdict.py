@@ -146,7 +146,7 @@ def _sentence(case: Case, found: ev.Evidence, outcome: OutcomeClass) -> str:
     if found.leaked:
         return f"The attacker now holds {found.leak_words}."
     if found.integrity == "lost" or found.freshness == "lost":
-        return f"The guest used {found.victim_words} and nobody was told."
+        return _used(found)
     if found.control_flow == "lost":
         return "The guest runs what a stranger's packet told it to run; every store and fetch was its own."
     if found.granted:
@@ -184,6 +184,28 @@ def _sentence(case: Case, found: ev.Evidence, outcome: OutcomeClass) -> str:
         return "TDX let it through to the guest; the guest's own software noticed and stopped."
     if outcome == "degraded-to-DoS":
         return "Secrets and data hold; the guest no longer runs."
+    return _nothing(found)
+
+
+def _used(found: ev.Evidence) -> str:
+    """What the guest went on with."""
+    if found.mapping.framed and found.integrity == "lost":
+        return (
+            "The kernel met the missing page before it had a stack of its own: the frame of #VE went where a "
+            "program's stack pointer led, and the guest used it as data."
+        )
+    if ("TD", "exception", "#VE") in found.signals:
+        return f"The guest used {found.victim_words}; its own #VE handler had let it happen."
+    return f"The guest used {found.victim_words} and nobody was told."
+
+
+def _nothing(found: ev.Evidence) -> str:
+    """The attack came to nothing: how the guest is now."""
+    if found.mapping.untrusted:
+        return (
+            "The guest asked for shared memory and reads there what the host puts there: input from an enemy, "
+            "as all of it is. Its private pages hold."
+        )
     rest = "the guest runs on undisturbed"
     if found.availability == "ended":
         rest = "the machine was switched off"

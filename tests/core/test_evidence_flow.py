@@ -64,3 +64,37 @@ def test_a_state_that_came_back_whole_is_told():
     for resumed, signals in ((state, [("TD", "data", "RIP=R, registers intact")]), ((0x41, *range(16)), [])):
         case = Case(attack="x", world="ci", position="software", guest="td-a", saved=state, resumed=resumed)
         assert collect(case, []).signals == signals
+
+
+DATA = Case(
+    attack="x", world="ci", position="software", guest="td-a", hpa=0x5100, gla=0x5100, expected=bytes(16)
+)
+SYSCALL = (0x9000, b"\x0f\x05")
+
+
+def ve(frame: int, actor: str = "td-a") -> e.ExceptionDelivered:
+    return e.ExceptionDelivered(lp=0, actor=actor, vector=20, rip=0x40, frame=frame)
+
+
+def loaded(value: int) -> e.MemoryLoaded:
+    return e.MemoryLoaded(
+        lp=0, actor="td-a", kind="load", gla=0x5100, gpa=0x5100, hpa=0x5100, keyid=33,
+        data=value.to_bytes(8, "little"),
+    )  # fmt: skip
+
+
+def test_a_frame_over_the_guests_data_that_it_then_reads():
+    found = collect(DATA, [*ran(SYSCALL), ve(0x5100 - 24), loaded(0x5110)])
+    assert found.integrity == "lost"
+    assert ("TD", "exception", "#VE frame on the program's stack") in found.signals
+    assert ("TD", "data", "exception frame read") in found.signals
+    assert collect(DATA, [*ran(SYSCALL), ve(0x5100 - 24)]).integrity == "kept"  # nobody used it
+    later = collect(DATA, [*ran(SYSCALL, (0x40, NOP)), ve(0x5100 - 24), loaded(1)])
+    assert ("TD", "exception", "#VE frame on the kernel's own data") in later.signals
+
+
+@pytest.mark.parametrize("frame", [-1, 0x5100 - 40, 0x5110])
+def test_a_frame_elsewhere_is_none_of_it(frame):
+    found = collect(DATA, [*ran(SYSCALL), ve(frame), loaded(7)])
+    assert not found.mapping.framed and found.integrity == "kept"
+    assert not collect(DATA, [*ran(SYSCALL), ve(0x5100, "td-b")]).mapping.framed

@@ -215,12 +215,19 @@ class Scene:
         now = vcpu(self.machine)
         return (now.rip, *now.gprs)
 
-    def replace_guest(self, name: str) -> Play:
+    def target_named(self, symbol: str, size: int = LINE) -> Hpa:
+        """The same for a guest of the gallery."""
+        books = self.machine.books
+        self.gla = books.symbol(symbol)
+        self.target(books.hpa_of(self.gla), size)
+        return self.hpa
+
+    def replace_guest(self, name: str, *, attributes: int = SEPT_VE_DISABLE) -> Play:
         """The machine is started anew with a guest of the gallery, which stands at its first instruction."""
         image = gallery.guest(name).image()
         pages = guests.plan(image)
         yield Reboot()
-        yield from guest_run.start(self.machine, pages)
+        yield from guest_run.start(self.machine, pages, attributes=attributes)
         self.machine.books = guests.books(image, pages)
         yield from resume(self.machine, lp=self.lp, until=image.entry, steps=50_000, trace=False)
 

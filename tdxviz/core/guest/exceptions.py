@@ -109,6 +109,7 @@ def _delivered(x: Context, what: Happening, rip: int, why: str) -> None:
         e.ExceptionDelivered(
             lp=x.lp.id, actor=x.ctx.actor, vector=what.vector, rip=rip, error=error,
             cr2=x.cpu.cr2 if what.vector == PF and what.kind == "fault" else 0, why=why, kind=what.kind,
+            frame=-1 if why else x.gprs[RSP],
         )
     )  # fmt: skip
 

@@ -47,13 +47,15 @@ class Outcome:
 Serving = Generator[Command, tuple[Event, ...], Outcome]
 
 
-def start(machine: Machine, pages: guests.Plan) -> Generator[Command, tuple[Event, ...], None]:
-    """From power-on to a guest that only has to be entered."""
+def start(
+    machine: Machine, pages: guests.Plan, *, attributes: int = boot.SEPT_VE_DISABLE
+) -> Generator[Command, tuple[Event, ...], None]:
+    """From power-on to a guest that only has to be entered. ``attributes`` are the TD's."""
     if machine.world == "legacy":
         yield from guests.build_vm(pages)
     else:
         yield from boot.bring_up()
-        yield from guests.build_td(pages)
+        yield from guests.build_td(pages, attributes=attributes)
 
 
 def serve(

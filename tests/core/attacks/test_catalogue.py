@@ -1,12 +1,18 @@
 """Every modelled attack in all three worlds, held against the researched catalogue."""
 
+import msgspec
 import pytest
 
+from tdxviz.core import events as e
 from tdxviz.core.attacks.catalogue import IDS, attack, attacks
 from tdxviz.core.attacks.play import play
+from tdxviz.core.commands import HostWrite
 from tdxviz.core.drive import drive
 from tdxviz.core.faults import TdxvizError
+from tdxviz.core.host import layout
 from tdxviz.core.machine import Machine
+from tdxviz.core.observe import observe
+from tdxviz.core.peek_walk import walk
 from tdxviz.core.units import WORLDS, World
 
 MODES = {"legacy": "legacy", "li": "tdx-li", "ci": "tdx-ci"}
@@ -80,6 +86,9 @@ VARIANTS = {
     "double-accept:accept-size": ("prevented", "TDX_PAGE_SIZE_MISMATCH"),
     "tdmr-pamt-misconfig:pamt-outside": ("prevented", "TDX_PAMT_OUTSIDE_CMRS"),
     "drop-and-reaug-naive:naive-guest": ("succeeds", "zeros or host's bytes read"),
+    "drop-and-reaug-naive:syscall-gap": ("succeeds", "#VE frame on the program's stack"),
+    "drop-and-reaug-strict:syscall-gap": ("degraded-to-DoS", "EPT violation TD exit"),
+    "mapgpa-lie:to-shared": ("prevented", "EPT violation TD exit"),
 }
 """What the catalogue says about the variants that are modelled: class, and a signal of it."""
 WITH_A_TARGET = {"drop-and-reaug-naive:naive-guest", "severed-remap:cross-td"}
@@ -139,3 +148,50 @@ def test_attacks_can_be_played_one_after_another(ready) -> None:
 def test_every_attack_file_is_listed() -> None:
     assert {a.id for a in attacks()} == set(IDS)
     assert len(attacks()) == len(IDS)
+
+
+def told(story, kind):
+    return [n for n in story if isinstance(n, kind)]
+
+
+def test_the_frame_really_lies_where_the_program_aimed(ready):
+    """SYSCALL, #VE in the kernel's first instruction, frame over the kernel's word, secret handed out."""
+    machine = ready("ci")
+    story, _ = drive(machine, play(machine, attack("drop-and-reaug-naive:syscall-gap")))
+    books = machine.books
+    granted, secret = books.symbol("granted"), books.symbol("secret")
+    (ve,) = [n for n in told(story, e.ExceptionDelivered) if n.vector == 20]
+    assert (ve.rip, ve.frame) == (books.symbol("entry"), granted - 24)
+    pushed = [n.data for n in told(story, e.MemoryStored) if ve.frame <= n.gla < ve.frame + 40]
+    frame = b"".join(pushed[:2])  # it crosses a line
+    words = [int.from_bytes(frame[n : n + 8], "little") for n in range(0, len(frame), 8)]
+    assert (words[0], words[3]) == (ve.rip, granted + 16)  # RIP, and the program's RSP
+    assert machine.platform.lps[0].cpu.rip == books.symbol("handed_out")
+    assert machine.platform.lps[0].cpu.gprs[0].to_bytes(8, "little") == b"my PIN:7"
+    assert {n.gla for n in told(story, e.MemoryLoaded) if n.kind == "load"} >= {granted, secret}
+
+
+def test_the_private_page_stays_when_the_host_lies_about_sharing_it(ready):
+    machine = ready("li")
+    public = layout.symbol("picture", "clerk") & -4096
+    story, _ = drive(machine, play(machine, attack("mapgpa-lie:to-shared")))
+    where = walk(machine, public)
+    assert (where.steps[-1].state, where.hpa) == ("MAPPED", layout.hpa_of(public))
+    private = observe(machine, "guest", layout.hpa_of(public) + 0x540, 16)
+    assert private.data == b"opening hours: n"
+    assert [n.data for n in told(story, e.MemoryLoaded) if n.gpa >> 47] == [b"\xcc" * 8]
+
+
+def test_without_suppression_the_same_lie_is_a_ve(ready):
+    """The host decides by bit 63 of its own entries who hears of a missing shared page."""
+    machine = ready("ci")
+    script = play(machine, attack("mapgpa-lie:to-shared"))
+    command, story = next(script), []
+    while not any(isinstance(n, e.VeInjected) for n in story) and len(story) < 20_000:
+        if isinstance(command, HostWrite) and command.hpa == layout.SHARED_EPT and len(command.data) == 4096:
+            command = msgspec.structs.replace(command, data=bytes(4096))
+        events = machine.do(command)
+        story += events
+        command = script.send(events)
+    (ve,) = told(story, e.VeInjected)
+    assert (ve.reason, "NOT PRESENT" in ve.why) == (48, True)

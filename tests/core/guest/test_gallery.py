@@ -32,7 +32,7 @@ CONSOLE = {
     "parser": "packet received\npacket received\nthe secret: correct horse battery staple\n",
 }
 NEEDS_A_TD = {"memory", "rtmr"}
-FOR_LESSONS = {"dispatch", "guarded", "leap", "neighbour", "report", "syscall80", "trusting"}
+FOR_LESSONS = {"dispatch", "gap", "guarded", "leap", "neighbour", "report", "syscall80", "trusting"}
 """They end nowhere by themselves; lessons and attacks stop them."""
 
 

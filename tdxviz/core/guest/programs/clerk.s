@@ -12,6 +12,9 @@
         .set    REPORT_FATAL, 0x10003
         .set    EPT_VIOLATION, 48
         .set    SERIAL,       0x3F8
+        .set    SHARED_BIT,   47
+        .set    WINDOW,       0x80010000    # linear page through which a shared page is seen
+        .set    WINDOW_ENTRY, 0x80009080
 
 # --- the reset page: 32-bit protected mode, paging off -----------------------------------------------
         .section .reset, "awx"
@@ -97,6 +100,8 @@ asked:  cmp     r11, 1
         je      convert
         cmp     r11, 3
         je      drop_caches
+        cmp     r11, 4
+        je      share
         jmp     loop
 
 new_memory:                             # job 1: the host says that there is new memory at R12
@@ -126,6 +131,29 @@ drop_caches:                            # job 3
         invd
         .globl  after_invd
 after_invd:
+        jmp     loop
+
+share:                                  # job 4: from now on the page at R12 is shared, and read as such
+        bts     r12, SHARED_BIT
+        mov     rsi, r12
+        xor     r10d, r10d
+        mov     r11d, MAP_GPA
+        mov     r13d, 0x1000
+        mov     ecx, 0x3C00             # R10 to R13
+        xor     eax, eax
+        tdcall
+        test    r10, r10
+        jnz     loop
+        .globl  share_answered
+share_answered:
+        or      rsi, 3
+        mov     edi, offset WINDOW_ENTRY
+        mov     [rdi], rsi
+        mov     edi, offset WINDOW
+        invlpg  [rdi]
+        mov     rax, [rdi + 0x540]      # what others say there is input, never a secret of its own
+        .globl  shared_read
+shared_read:
         jmp     loop
 
 ask:    mov     r10d, VMCALL_JOB
