@@ -105,10 +105,11 @@ def walk(machine: Machine, gpa: Gpa, td: TdInfo | None = None) -> WalkInfo:
     return WalkInfo(gpa, shared, table_name, tuple(steps), hpa, perms, kind, owner, fine)
 
 
-def page_now(machine: Machine, gpa: Gpa) -> Hpa | None:
-    """Host page behind a private page of the first guest, blocked or pending ones included; None if the
-    tables do not lead to a page of that guest's."""
-    td = _first_td(machine)
+def page_now(machine: Machine, gpa: Gpa, tdr: Hpa) -> Hpa | None:
+    """Host page behind a private page of the TD at ``tdr`` (in the legacy world: of the first VM), blocked or
+    pending ones included; None if the tables do not lead to a page of that guest's."""
+    guests = () if machine.module is None else tds(machine.platform, machine.module)
+    td = next((one for one in guests if one.tdr == tdr), None)
     if td is None and machine.module is not None:
         return None
     info = walk(machine, gpa, td)

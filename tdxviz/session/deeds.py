@@ -92,6 +92,12 @@ class GuestPage(msgspec.Struct, forbid_unknown_fields=True):
     level: int = 0
 
 
+class Page(msgspec.Struct, forbid_unknown_fields=True):
+    """``at``: host-physical address or a name of the first guest's; the host page around it is meant."""
+
+    at: int | str
+
+
 class Build(msgspec.Struct, forbid_unknown_fields=True):
     debug: bool = False
 
@@ -123,6 +129,7 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
 HOST = "tdxviz.session.deeds_host"
 GUEST = "tdxviz.session.deeds_guest"
 MEMORY = "tdxviz.session.deeds_memory"
+SECOND = "tdxviz.session.deeds_second"
 
 DEEDS: tuple[Deed, ...] = (
     Deed("resume", "Run the guest", Resume, f"{GUEST}:resume", "guest",
@@ -183,6 +190,12 @@ DEEDS: tuple[Deed, ...] = (
          tooltip="Flush vCPUs and caches, free the HKID, reclaim every page, the TDR last"),
     Deed("td.build", "Host builds the guest anew", Build, f"{MEMORY}:build",
          tooltip="The same program in the same pages under the same HKID, with another key"),
+    Deed("second.build", "Host builds another guest", Nothing, f"{SECOND}:build",
+         tooltip="A TD with its own HKID and key (or an ordinary VM) beside the first; it reads one guest page"),
+    Deed("second.give", "Host gives the page {at} to the other guest", Page, f"{SECOND}:give",
+         tooltip="TDH.MEM.PAGE.AUG into the other TD, or an entry in the other VM's table"),
+    Deed("second.run", "The other guest looks at what it was given", Nothing, f"{SECOND}:run", "guest",
+         tooltip="It accepts the page (in a TD) and reads it, or leaves because nothing is there"),
     Deed("call", "Host calls {leaf}", Leaf, f"{MEMORY}:call_leaf",
          tooltip="One SEAMCALL, whatever the TDX module answers"),
     Deed("command", "One raw command", Raw, f"{HOST}:raw",

@@ -1,6 +1,7 @@
 """Names for addresses: the guest's symbols with an offset, or plain numbers."""
 
 from tdxviz.core.faults import TdxvizError
+from tdxviz.core.host import layout
 from tdxviz.core.machine import Machine
 from tdxviz.core.observe import guest_keyid
 from tdxviz.core.peek_walk import page_now
@@ -18,7 +19,7 @@ def hpa(machine: Machine, at: int | str) -> Hpa:
     if number is not None:
         return number
     gla = _symbol(machine, str(at))
-    page = page_now(machine, page_of(gla))
+    page = page_now(machine, page_of(gla), layout.TDR)
     return machine.books.hpa_of(gla) if page is None else page + gla % PAGE
 
 

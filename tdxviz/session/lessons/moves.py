@@ -103,6 +103,9 @@ MOVES: dict[str, Move] = {
     "page.add": Move("page.add", ("label", "level"), _page),
     "td.interrupt": Move("interrupt", ("lp", "vector"), _plain),
     "seamcall": Move("call", ("leaf", "lp", "rcx", "rdx", "r8", "r9"), _plain),
+    "second.build": Move("second.build", (), _plain),
+    "second.give": Move("second.give", ("target",), _place),
+    "second.run": Move("second.run", (), _plain),
     "attack": Move("attack", ("id",), _plain),
 }
 """Moves that become an action of the session."""

@@ -16,7 +16,7 @@ VERBS = {
 }  # fmt: skip
 ACTORS = {
     "host": "the host", "probe": "the probe", "device": "the device", "guest": "the guest",
-    "td_a": "TD-A", "td_b": "TD-B", "vm_a": "the VM",
+    "td_a": "TD-A", "td_b": "TD-B", "vm_a": "the VM", "vm_b": "the other VM",
 }  # fmt: skip
 WORLD_WORDS = {"legacy": "legacy VM", "li": "Li world", "ci": "Ci world"}
 RESULTS = {
