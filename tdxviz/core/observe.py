@@ -6,9 +6,10 @@ A view, a lesson's check and the judge all ask here; none of them decides an out
 from dataclasses import dataclass
 
 from tdxviz.core.hw.memctl import ReadResult
+from tdxviz.core.hw.walk import FRAME, RWX, misconfiguration
 from tdxviz.core.machine import Machine
 from tdxviz.core.tdx.inspect import TdInfo, first_actor, td_of_page, tds
-from tdxviz.core.units import LINE, Hkid, Hpa, line_of, page_of, with_keyid
+from tdxviz.core.units import LINE, PAGE, Hkid, Hpa, line_of, page_of, split_keyid, with_keyid
 
 REASONS = {
     "plain": "nothing is encrypted in this world",
@@ -19,6 +20,9 @@ REASONS = {
     "owner-mismatch": "poison: TD-owner bit is 0 on a private read",
     "mac-mismatch": "poison: the stored MAC does not match",
 }
+
+MOST_TABLES = 1024
+"""Tables of an EPT that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,11 @@ def _td(machine: Machine, actor: str) -> TdInfo | None:
 def _refusal(machine: Machine, actor: str, hpa: Hpa) -> str:
     """Why a guest cannot reach this page at all; empty when it can."""
     if actor.startswith("vm-"):
-        return "" if any(vm.actor == actor for vm in machine.vms.values()) else "there is no such VM"
+        vm = next((one for one in machine.vms.values() if one.actor == actor), None)
+        if vm is None:
+            return "there is no such VM"
+        mine = actor == guest_actor(machine) or _leads_to(machine, vm.eptp, page_of(hpa))
+        return "" if mine else "not mapped in this VM"
     module = machine.module
     td = _td(machine, actor)
     if module is None or td is None:
@@ -100,6 +108,25 @@ def _refusal(machine: Machine, actor: str, hpa: Hpa) -> str:
     if td.fatal:
         return "the TD is dead: it will never run again"
     return ""
+
+
+def _leads_to(machine: Machine, root: Hpa, page: Hpa) -> bool:
+    """Whether an EPT has an entry that leads to the page; 4 KiB entries, as our host makes them."""
+    known, todo = {(root, 3)}, [(root, 3)]
+    while todo and len(known) < MOST_TABLES:
+        table, level = todo.pop()
+        raw = b"".join(line_as_read(machine, table + n, 0)[0] for n in range(0, PAGE, LINE))
+        for n in range(0, PAGE, 8):
+            entry = int.from_bytes(raw[n : n + 8], "little")
+            if not entry & RWX or misconfiguration(entry, level):
+                continue
+            below = split_keyid(entry & FRAME)[0], level - 1
+            if level == 0 and below[0] == page:
+                return True
+            if level and below not in known:
+                known.add(below)
+                todo.append(below)
+    return False
 
 
 def _read(machine: Machine, actor: str, hpa: Hpa, size: int, keyid: Hkid) -> Seen:

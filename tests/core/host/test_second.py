@@ -70,6 +70,9 @@ def test_an_ordinary_vm_runs_in_every_world(ready, world):
     else:  # the owner bit is 1 and the VM's KeyID is 0
         assert seen == bytes(64)
         assert observe(machine, "guest", SECRET, 64).data != seen
+    assert observe(machine, "vm-b", SECRET, 64).data == seen
+    elsewhere = layout.hpa_of(layout.symbol("picture"))
+    assert observe(machine, "vm-b", elsewhere, 64).reason == "not mapped in this VM"
     assert len(page_map(machine)) == machine.platform.size // 4096
     drive(machine, second.leave(machine))
     assert machine.platform.lps[layout.SECOND_LP].mode == "host"
