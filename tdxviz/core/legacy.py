@@ -122,22 +122,25 @@ def _map(state: State, vm: Vm, command: c.VmMap) -> None:
 
 def _unused(state: State, vm: Vm, pool: Hpa) -> Hpa:
     """First page at or after ``pool`` that is not yet a table of this VM."""
-    used = set(_tables(state, vm.eptp, 3))
+    used = _tables(state, vm.eptp)
     while pool in used:
         pool += PAGE
     return pool
 
 
-def _tables(state: State, table: Hpa, level: int) -> list[Hpa]:
-    found = [table]
-    if level == 0:
-        return found
-    page = physical.read_physical(state.platform, table, 0, PAGE)
-    for n in range(0, PAGE, 8):
-        entry = int.from_bytes(page[n : n + 8], "little")
-        if entry & RWX:
-            found += _tables(state, entry & FRAME, level - 1)
-    return found
+def _tables(state: State, root: Hpa) -> set[Hpa]:
+    """Every table of an EPT, each looked at once however the host has tangled them."""
+    known, todo = {(root, 3)}, [(root, 3)]
+    while todo:
+        table, level = todo.pop()
+        page = physical.read_physical(state.platform, table, 0, PAGE) if level else b""
+        for n in range(0, len(page), 8):
+            entry = int.from_bytes(page[n : n + 8], "little")
+            below = entry & FRAME, level - 1
+            if entry & RWX and below[0] < state.platform.size and below not in known:
+                known.add(below)
+                todo.append(below)
+    return {table for table, _ in known}
 
 
 def _invept(state: State, vm: Vm) -> None:

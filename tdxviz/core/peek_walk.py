@@ -177,13 +177,17 @@ def vm_pages(machine: Machine) -> list[tuple[Gpa, Hpa]]:
 def _collect(
     machine: Machine, table: Hpa, level: int, gpa: Gpa, keyid: Hkid, found: list[tuple[Gpa, Hpa, int]]
 ) -> None:
-    """Every leaf under a table that leads to a page: GPA, HPA, level."""
+    """Every leaf under a table that leads to a page: GPA, HPA, level. Of an EPT that the host has tangled, no
+    more than memory has pages."""
+    most = machine.platform.size // PAGE
     for base in range(0, PAGE, 64):
         data, _ = line_as_read(machine, table + base, keyid)
         if not any(data[0::8]):
             continue
         for n in range(0, 64, 8):
             value = int.from_bytes(data[n : n + 8], "little")
+            if keyid == 0 and len(found) >= most:
+                return
             if not value & RWX or (keyid == 0 and misconfiguration(value, level)):
                 continue
             at = gpa | (base + n) // 8 << 12 + 9 * level
