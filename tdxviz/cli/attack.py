@@ -20,7 +20,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=show)
     one = commands.add_parser("run", help="run one attack, or all of them, and print the verdicts")
-    one.add_argument("id", metavar="ID", help="an attack's id, or 'all'")
+    one.add_argument("id", metavar="ID", help="an attack's id, ID:VARIANT, or 'all' (without variants)")
     one.add_argument("--world", choices=(*WORLDS, "all"), default="ci", help="default: ci")
     one.add_argument("--seed", type=int, default=7)
     one.add_argument("--json", action="store_true")
@@ -31,10 +31,15 @@ def show(args: argparse.Namespace) -> int:
     attacks = catalogue.attacks()
     if args.json:
         keys = ("id", "title", "who", "what", "where", "question", "position", "property", "source")
-        print_json([{key: getattr(attack, key) for key in keys} for attack in attacks])
+        rows = [{key: getattr(attack, key) for key in keys} for attack in attacks]
+        for row, attack in zip(rows, attacks, strict=True):
+            row["variants"] = [{"id": way.id, "title": way.title} for way in attack.variants]
+        print_json(rows)
         return OK
     for attack in attacks:
-        print(f"{attack.id:<24}{attack.title}")
+        print(f"{attack.id:<40}{attack.title}")
+        for way in attack.variants:
+            print(f"{way.id:<40}  {way.title}")
     return OK
 
 

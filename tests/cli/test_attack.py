@@ -8,8 +8,11 @@ def test_the_list_has_every_attack(capsys):
     assert cli.run(["attack", "list", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["id"] for row in rows] == list(catalogue.IDS)
+    told = {way["id"]: way["title"] for row in rows for way in row["variants"]}
+    assert told == {way.id: way.title for one in catalogue.attacks() for way in one.variants}
     assert cli.run(["attack", "list"]) == 0
-    assert catalogue.IDS[0] in capsys.readouterr().out
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert set(listed) == {*catalogue.IDS, *told}
 
 
 def test_one_attack_in_every_world(capsys):

@@ -85,11 +85,7 @@ class AttacksPanel(Panel):
 
         words = self.filter.text().lower().split()
         cards = present.cards(attacks(), self.bridge.session)
-        return [
-            c
-            for c in cards
-            if all(w in f"{c.id} {c.title} {c.who} {c.what} {c.where}".lower() for w in words)
-        ]
+        return [card for card in cards if card.has(words)]
 
     def _refusal(self) -> str:
         from tdxviz.session.actions import Action
@@ -126,9 +122,18 @@ class AttacksPanel(Panel):
         inner.addWidget(title)
         inner.addWidget(self._label(f"{card.who} {card.what}, {card.where}.", "secondary"))
         inner.addWidget(self._label(card.question))
+        self._fill(inner, card, refusal)
+        for way in card.ways:
+            inner.addWidget(self._label(f"or: {way.title}", "secondary"))
+            self._fill(inner, way, refusal)
+        frame.setLayout(inner)
+        return frame
+
+    def _fill(self, inner: QVBoxLayout, card: present.CardText | present.Way, refusal: str) -> None:
+        """What came of it so far, and its buttons."""
         if card.results:
             inner.addWidget(self._results(card))
-        row = Flow(int(u(6)))
+        row = Flow(int(self.theme.px(6)))
         legacy = self.bridge.session.world == "legacy"
         played = self.bridge.session.world in [world for world, _, _ in card.results]
         row.add(self._button(f"play_{card.id}", "Play", f"Play the attack: {card.title}", refusal,
@@ -140,10 +145,8 @@ class AttacksPanel(Panel):
                              f"The same attack here and in {other}, verdict beside verdict",
                              lambda: self.bridge.contrast(card.id)))  # fmt: skip
         inner.addWidget(row)
-        frame.setLayout(inner)
-        return frame
 
-    def _results(self, card: present.CardText) -> QWidget:
+    def _results(self, card: present.CardText | present.Way) -> QWidget:
         """The newest verdict in each world where it was played, in its colour."""
         row = Flow(int(self.theme.px(10)))
         for world, word, shape in card.results:
@@ -178,5 +181,8 @@ class AttacksPanel(Panel):
         self.bridge.act(Action("attack", {"id": name}))
 
     def describe(self) -> str:
-        rows = [f"{c.title}: {c.question}" for c in self._cards()]
+        rows = [
+            f"{c.title}: {c.question}" + "".join(f" Or: {way.title}." for way in c.ways)
+            for c in self._cards()
+        ]
         return f"{len(rows)} attacks. " + " ".join(rows)

@@ -4,6 +4,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QPushButton
 
+from tdxviz.core.attacks.catalogue import attacks
 from tdxviz.ui.panel import Hit
 from tdxviz.ui.studio import look, settle, studio
 
@@ -88,3 +89,13 @@ def test_from_the_legacy_world_the_contrast_is_a_td(made, qtbot) -> None:
     click(qtbot, workspace.panel("attacks"), "contrast_host-read-keyid0")
     banner = workspace.panels["verdict"].banner()
     assert (banner.word, banner.other[:2]) == ("SUCCEEDED", ("a TD", "NO GAIN"))
+
+
+def test_a_variant_is_played_from_its_attacks_card(made, qtbot) -> None:
+    panel = made.window.workspace.panel("attacks")
+    buttons = {button.objectName() for button in panel.findChildren(QPushButton)}
+    wanted = {one.id for attack in attacks() for one in (attack, *attack.variants)}
+    assert {name.removeprefix("play_") for name in buttons if name.startswith("play_")} == wanted
+    click(qtbot, panel, "play_hkid-reuse-without-flush:freeid-first")
+    assert made.control.bridge.session.verdict.attack == "hkid-reuse-without-flush:freeid-first"
+    assert "Or: Free the HKID" in panel.describe()
