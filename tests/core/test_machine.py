@@ -112,7 +112,6 @@ REFUSED = {
     "nobody entered": c.RunGuest(lp=3),
     "registers in use": c.ReadHostRegisters(lp=0),
     "seamcall from a guest": c.Seamcall(rax=33, lp=0),
-    "vm in a TDX world": c.VmCreate(eptp=0),
     "inject without capture": c.BusInject(hpa=AT + 64),
 }
 
