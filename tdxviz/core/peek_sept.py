@@ -124,6 +124,21 @@ def leaves(machine: Machine) -> dict[Hpa, tuple[str, Entry]]:
     return found
 
 
+def tables(machine: Machine) -> dict[str, int]:
+    """State -> how many entries that lead to a table are in it, over all TDs. Leaves are not looked at."""
+    found: dict[str, int] = {}
+    for td in guests(machine):
+        waiting = [(td.sept_root, TOP)]
+        while waiting:
+            table_hpa, level = waiting.pop()
+            for at, data in _lines(machine, td.hkid, table_hpa):
+                for entry in _line(data, at, (at - table_hpa) // 8, level, 0):
+                    if entry.is_table:
+                        found[entry.state] = found.get(entry.state, 0) + 1
+                        waiting += [(entry.hpa, level - 1)] if level > 1 else []
+    return found
+
+
 def leaf_of(found: dict[Hpa, tuple[str, Entry]], hpa: Hpa) -> tuple[str, Entry] | None:
     """The entry whose page, of whatever size, holds ``hpa``; ``found`` as ``leaves`` gives it."""
     for level in range(TOP):

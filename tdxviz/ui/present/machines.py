@@ -128,6 +128,8 @@ def picture(ask: Questions, name: str, wanted: str, hpa: Hpa, news: Sequence[Any
     tally: dict[str, int] = {}
     for subject in found:
         tally[subject.state] = tally.get(subject.state, 0) + 1
+    if name == "sept" and ask.machine.module is not None:
+        tally |= ask.once(("sept tables",), lambda: peek_sept.tables(ask.machine))
     places = PLACES[name]
     nodes = tuple(
         Node(s, *places[s], s == state, tally.get(s, 0), _node_words(name, s, s == state, tally.get(s, 0)))

@@ -128,7 +128,7 @@ TYPE_WORDS = {
 }
 TYPE_LOOKS = {
     "PT_TDR": ("module", "T", 1.0), "PT_TDCX": ("meta", "C", 0.65), "PT_TDVPR": ("meta", "V", 0.85),
-    "PT_EPT": ("meta", "E", 1.0), "PT_RSVD": ("rule", "R", 1.0), "PT_NDA": ("rule", "", 0.45),
+    "PT_EPT": ("meta", "E", 1.0), "PT_RSVD": ("rule", "x", 1.0), "PT_NDA": ("rule", "", 0.45),
 }  # fmt: skip
 
 

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tdxviz.core import peek_module
+from tdxviz.core import peek_module, peek_sept
+from tdxviz.core.arch.sept import UNBLOCK
 from tdxviz.core.units import Gla, Gpa, Hkid, Hpa
 from tdxviz.ui.present.hexes import actor_title, owner_token, spaced
 from tdxviz.ui.present.questions import PROCESSORS, Questions
 
+MOST_BLOCKED = 2
+"""Blocked mappings that are named one by one."""
 STATE_WORDS = {
     "ok": "the tables still say the same",
     "stale": "the tables say something else by now: until it is flushed the processor goes on with the old page",
@@ -78,6 +81,8 @@ class Epoch:
     counts: tuple[int, int]
     runners: tuple[Runner, ...]
     words: str
+    notes: tuple[str, ...] = ()
+    """The epochs that the module compares: of each vCPU, and of mappings that were blocked."""
 
 
 def processors(ask: Questions) -> tuple[Processor, ...]:
@@ -129,10 +134,10 @@ def flushed(news: Sequence[Any]) -> str:
 def epochs(ask: Questions) -> tuple[Epoch, ...]:
     """For each TD the counters by which the module knows that nobody uses an old translation."""
     rows = ask.once(("td rows",), lambda: peek_module.td_rows(ask.machine))
-    return tuple(_epoch(td) for td in rows if td.epoch)
+    return tuple(_epoch(ask, td) for td in rows if td.epoch)
 
 
-def _epoch(td: peek_module.TdRow) -> Epoch:
+def _epoch(ask: Questions, td: peek_module.TdRow) -> Epoch:
     runners = tuple(
         Runner(v.runs_on, v.number, v.epoch, v.epoch < td.epoch) for v in td.vcpus if v.runs_on is not None
     )
@@ -144,7 +149,32 @@ def _epoch(td: peek_module.TdRow) -> Epoch:
         words = f"{count} vCPU counted in the epoch before: tracking is not done"
     else:
         words = "nobody runs with an older epoch: what was blocked before it may be removed"
-    return Epoch(td.actor, owner_token(td.actor), td.epoch, td.refcounts, runners, words)
+    entered = [f"vCPU {v.number} {v.epoch}" for v in td.vcpus if v.epoch]
+    notes = (f"VCPU_EPOCH: {', '.join(entered)}", *_blocked(ask, td)) if entered else _blocked(ask, td)
+    return Epoch(td.actor, owner_token(td.actor), td.epoch, td.refcounts, runners, words, notes)
+
+
+def _blocked(ask: Questions, td: peek_module.TdRow) -> tuple[str, ...]:
+    """What was blocked, in which epoch, and whether the module takes it for tracked."""
+    module = ask.machine.module
+    leaves = ask.once(("sept leaves",), lambda: peek_sept.leaves(ask.machine))
+    found = [
+        (hpa, entry) for hpa, (actor, entry) in leaves.items() if actor == td.actor and entry.state in UNBLOCK
+    ]
+    notes: list[str] = []
+    for hpa, entry in found[:MOST_BLOCKED]:
+        page = module.page(hpa) if module is not None else None
+        if page is not None:
+            done = "tracked" if is_tracked(page.bepoch, td.epoch, td.refcounts) else "not tracked yet"
+            notes.append(f"GPA {spaced(entry.gpa)} {entry.state}: BEPOCH {page.bepoch}, {done}")
+    if len(found) > MOST_BLOCKED:
+        notes.append(f"and {len(found) - MOST_BLOCKED} more that are blocked")
+    return tuple(notes)
+
+
+def is_tracked(bepoch: int, epoch: int, counts: tuple[int, int]) -> bool:
+    """Whether every vCPU has left the epoch in which something was blocked. Source: tdx-architecture 8.2."""
+    return bepoch < epoch - 1 or (bepoch == epoch - 1 and not counts[bepoch & 1])
 
 
 def describe(ask: Questions, lp: int, shown: Sequence[Row]) -> str:
@@ -153,7 +183,7 @@ def describe(ask: Questions, lp: int, shown: Sequence[Row]) -> str:
     more = f" and {len(shown) - 8} more" if len(shown) > 8 else ""
     tail = "".join(
         f" {actor_title(one.actor)} epoch {one.number}, even count {one.counts[0]}, odd count {one.counts[1]}: "
-        f"{one.words}."
+        f"{one.words}. {'. '.join(one.notes)}"
         for one in epochs(ask)
     )
     body = "; ".join(lines) + more if lines else "it holds no translation"

@@ -117,7 +117,8 @@ class MachinesPanel(Board):
         y = choices(brush, area, row, self.hit)
         if len(made.subjects) > MOST_SUBJECTS:
             line = brush.font(False, 11)[1].height()
-            words = f"{len(made.subjects)} of them; the small numbers say how many are in each state"
+            things = "leaves" if made.name == "sept" else "of them"
+            words = f"{len(made.subjects)} {things}; the small numbers say how many are in each state"
             brush.text(QRectF(area.left(), y + 2 * brush.u, area.width(), line), words, "secondary", size=11)
             y += line + 2 * brush.u
         return y

@@ -36,6 +36,9 @@ def paint_epochs(
         room = QRectF(at.left(), y, at.width(), line)
         brush.wrapped(room, one.words, "bad" if late else "secondary", size=12, lines=lines)
         y += lines * line + 2 * u
+        for note in one.notes:
+            brush.text(QRectF(at.left(), y, at.width(), line), note, "secondary", size=12)
+            y += line
     return y
 
 

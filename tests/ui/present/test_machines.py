@@ -3,6 +3,7 @@
 import pytest
 
 from tdxviz.core import events as e
+from tdxviz.core import peek_sept
 from tdxviz.core.arch import transitions
 from tdxviz.ui.present import machines as present
 from tdxviz.ui.present.questions import Questions
@@ -63,3 +64,13 @@ def test_the_legacy_world_has_no_such_states(ready) -> None:
     made = present.picture(Questions(ready("legacy")), "vcpu", "", SECRET, ())
     assert made.subject is None
     assert "nothing" in made.words[0]
+
+
+def test_entries_that_lead_to_tables_are_counted_too(ready) -> None:
+    machine = ready("ci")
+    shown = present.picture(Questions(machine), "sept", "", 0x41_4000, ())
+    counts = {node.state: node.count for node in shown.nodes}
+    td = peek_sept.guests(machine)[0]
+    every = [entry.state for entry in peek_sept.entries(machine, td)]
+    assert counts["NL_MAPPED"] == every.count("NL_MAPPED") > 1
+    assert counts["MAPPED"] == every.count("MAPPED")

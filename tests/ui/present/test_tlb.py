@@ -19,6 +19,7 @@ def test_a_running_vcpu_is_counted_in_the_epoch_of_its_entry(ready) -> None:
     assert (made.number, made.counts) == (1, (0, 1))
     assert made.runners == (present.Runner(0, 0, 1, False),)
     assert made.words.startswith("nobody")
+    assert made.notes == ("VCPU_EPOCH: vCPU 0 1",)
 
 
 def test_after_tracking_it_is_late_until_it_exits(ready) -> None:
@@ -29,6 +30,7 @@ def test_after_tracking_it_is_late_until_it_exits(ready) -> None:
     assert (made.number, made.counts) == (2, (0, 1))
     assert made.runners[0].old
     assert "vCPU 0 on LP0 still runs" in made.words
+    assert made.notes[1] == "GPA 0x8000 4000 BLOCKED: BEPOCH 1, not tracked yet"
     rows = present.rows(Questions(machine), 0, ())
     assert [row.gpa for row in rows if row.state == "stale"] == [0x8000_4000]
     assert "still runs" in present.describe(Questions(machine), 0, rows)
@@ -36,6 +38,9 @@ def test_after_tracking_it_is_late_until_it_exits(ready) -> None:
     machine.do(c.RunGuest(lp=0, steps=5))
     made = epoch(machine)
     assert (made.counts, made.runners) == ((0, 0), ())
+    assert made.notes[1].endswith("BEPOCH 1, tracked")
+    call(machine, "TDH.MEM.PAGE.REMOVE", rcx=0x8000_4000)
+    assert machine.module.page(0x41_4000).kind == "PT_NDA"  # the module takes it for tracked as well
     assert made.words.startswith("nobody")
 
 
