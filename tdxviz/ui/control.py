@@ -26,7 +26,7 @@ from tdxviz.ui.show import Show
 from tdxviz.ui.theme import THEMES
 from tdxviz.ui.travel import Travel
 
-CURRENT = "current.json"
+CURRENT, KEYBOARD = "current.json", "Keyboard map"
 
 
 class Control:
@@ -71,7 +71,7 @@ class Control:
                 "play": self.runner.toggle, "help": self.help, "describe": self.describe,
                 "next_panel": lambda: self.focus_panel(1), "previous_panel": lambda: self.focus_panel(-1),
                 "present": self.show.toggle, "bookmark": self.bookmark, "save": self.save, "open": self.open,
-                "branches": self.branches, "keyboard": lambda: self.words("Keyboard map", help_text()),
+                "branches": self.branches, "keyboard": lambda: self.words(KEYBOARD, help_text()),
                 "glossary": lambda: self.words("Glossary", lookup.glossary_text()), "about": self.about,
                 "escape": self.escape, "quit": self.quit, **t.actions(),
             }
@@ -344,7 +344,7 @@ class Control:
     # --- words ----------------------------------------------------------------------------
 
     def words(self, title: str, text: str) -> None:
-        WordsDialog(self.window, title, text).exec()
+        WordsDialog(self.window, title, text, columns=title == KEYBOARD).exec()
 
     def _focused(self) -> Any:
         panels = self.window.workspace.visible_panels()
@@ -365,7 +365,7 @@ class Control:
         if panel is not None and self.window.page == "work":
             self.words(panel.title, f"{panel.tooltip}\n\n{BY_NAME[panel.name].tooltip}.\n\n{help_text()}")
         else:
-            self.words("Keyboard map", help_text())
+            self.words(KEYBOARD, help_text())
 
     def about(self) -> None:
         self.words("About tdxviz", lookup.about_text())

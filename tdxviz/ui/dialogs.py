@@ -17,6 +17,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tdxviz.ui.theme import MONO
+
 MARGIN = 0.94
 """Most of the screen that a dialog takes."""
 
@@ -102,11 +104,14 @@ class FindDialog(QDialog):
 class WordsDialog(QDialog):
     """Text to read, to select and to copy."""
 
-    def __init__(self, parent: QWidget, title: str, text: str) -> None:
+    def __init__(self, parent: QWidget, title: str, text: str, *, columns: bool = False) -> None:
+        """``columns``: the text is a table, each character as wide as any other."""
         super().__init__(parent)
         self.setWindowTitle(title)
         self.setAccessibleName(title)
         words = QPlainTextEdit(text)
+        if columns:
+            words.setStyleSheet(f'font-family: "{MONO}";')
         words.setReadOnly(True)
         words.setAccessibleName(title)
         words.setAccessibleDescription(text)

@@ -27,6 +27,8 @@ from tdxviz.ui.theme import THEMES, Theme, style_sheet
 
 LEAST, MOST = 1.5, 2.0
 """Scale of everything on this page; between them as the window allows."""
+ROOM_FOR_THUMBS = 760
+"""From this width at 100 % there are small pictures; the keys 1 to 6 are always there."""
 THUMBS_MS = 150
 """After the last step, before the small pictures follow."""
 KEYS = (
@@ -59,7 +61,10 @@ class Presenter(QWidget):
         text.addWidget(self.heading)
         text.addWidget(self.words, 1)
         self.foot.addLayout(text, 1)
-        self.foot.addLayout(self.thumbs)
+        self.strip = QWidget()
+        self.strip.setLayout(self.thumbs)
+        self.thumbs.setContentsMargins(0, 0, 0, 0)
+        self.foot.addWidget(self.strip)
         self.box = QVBoxLayout(self)
         self.box.addWidget(self.stage, 1)
         self.box.addLayout(self.foot)
@@ -123,14 +128,16 @@ class Presenter(QWidget):
     def dress(self, names: list[str], front: str) -> None:
         """Panels and thumbnails of ``names`` in the present theme; ``front`` (or the first) on stage."""
         self._clear()
-        room = self.window().size()
+        room, fine = self.window().size(), self.devicePixelRatioF()
         fitting = min(room.width() / 1280, room.height() / 720)
-        self.theme = self._user_theme.scaled(max(self._user_theme.scale, min(max(fitting, LEAST), MOST)))
+        scale = min(max(fitting, LEAST / fine), MOST / fine)
+        self.theme = self._user_theme.scaled(max(self._user_theme.scale, scale))
         self.overlay.theme = self.theme
         u = int(self.theme.px(6))
         self.box.setContentsMargins(u, u, u, u)
         self.box.setSpacing(u)
         self.thumbs.setSpacing(u)
+        self.strip.setVisible(self.width() >= self.theme.px(ROOM_FOR_THUMBS))
         self.setStyleSheet(f"Presenter {{ background: {self.theme.bg}; }}\n{style_sheet(self.theme)}")
         self.verdict = self._make("verdict")
         self.box.insertWidget(1, self.verdict)
@@ -209,8 +216,12 @@ class Presenter(QWidget):
             )
             thumb.update()
 
+    def minimumSizeHint(self) -> QSize:
+        return QSize(200, 120)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self.strip.setVisible(self.width() >= self.theme.px(ROOM_FOR_THUMBS))
         self.overlay.resize(self.size())
         self.overlay.raise_()
         self._later.start(THUMBS_MS)

@@ -140,7 +140,7 @@ class AttacksPanel(Panel):
                              "The machine carries it out; the banner tells the verdict",
                              lambda: self._play(card.id)))  # fmt: skip
         other = "a TD" if legacy else "the legacy VM"
-        row.add(self._button(f"contrast_{card.id}", f"⇄ Repeat in {other}" if played else "⇄ Both worlds",
+        row.add(self._button(f"contrast_{card.id}", "⇄ Both worlds",
                              f"In both worlds: {card.title}", "" if played else refusal,
                              f"The same attack here and in {other}, verdict beside verdict",
                              lambda: self.bridge.contrast(card.id)))  # fmt: skip
