@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tdxviz.core.arch import report as report_layout
 from tdxviz.core.arch.structures import TDCS
 from tdxviz.core.host.boot import XFAM_CET
 from tdxviz.core.machine import Machine
 from tdxviz.core.observe import Seen, observe
 from tdxviz.core.peek import vcpu
+from tdxviz.core.peek_sept import leaves
 from tdxviz.core.tdx.inspect import field as field_of
 from tdxviz.core.tdx.inspect import tds
-from tdxviz.core.units import LINE, Hpa
+from tdxviz.core.units import LINE, PAGE, Gpa, Hpa, page_of
 from tdxviz.session.lessons.facts import Fact
 
 REGISTERS = (
@@ -25,10 +27,12 @@ STATE_FIELDS: dict[str, tuple[str, ...]] = {
         "poisoned", "owner", "changed_bytes",
     ),
     "td": ("fatal", "alive", "cet"),
+    "report": ("cet", "debug", "type"),
     "vcpu": ("rip", *REGISTERS),
     "host": REGISTERS,
 }  # fmt: skip
-"""What ``state`` may ask, by ``of``. Views are hex digits; kinds as ``observe`` names them."""
+"""What ``state`` may ask, by ``of``. Views are hex digits; kinds as ``observe`` names them. ``report``:
+the newest TDREPORT that TD-A has made since the step began, read in the guest's own memory."""
 
 GUEST_LP = 0
 Place = tuple[Hpa, int]
@@ -71,6 +75,8 @@ class Evidence:
             return self._line(machine, self.places[at][0], name)
         if kind == "td":
             return _td(machine, name)
+        if kind == "report":
+            return self._report(machine, name)
         if kind == "host":
             return machine.platform.lps[GUEST_LP].gprs[REGISTERS.index(name)]
         found = vcpu(machine)
@@ -88,6 +94,27 @@ class Evidence:
         who, _, what = name.partition("_")
         seen = _seen(machine, who, hpa)
         return seen.kind if what == "kind" else (seen.data or b"").hex()
+
+    def _report(self, machine: Machine, name: str) -> int | bool | None:
+        made = [fact for fact in self.facts if fact.name == "report.create" and "ok" in fact.results]
+        if not made:
+            return None
+        report = _guest_bytes(machine, int(made[-1].more["first"]), report_layout.SIZE)
+        if name == "type":
+            return report[0]
+        part = int.from_bytes(report_layout.cut(report, "XFAM" if name == "cet" else "ATTRIBUTES"), "little")
+        return part & XFAM_CET == XFAM_CET if name == "cet" else bool(part & 1)
+
+
+def _guest_bytes(machine: Machine, gpa: Gpa, size: int) -> bytes:
+    """TD-A's memory as TD-A sees it; zeros where nothing is mapped. ``gpa`` and ``size``: whole lines."""
+    pages = {entry.gpa: hpa for hpa, (actor, entry) in leaves(machine).items() if actor == "td-a"}
+    found = b""
+    for at in range(gpa, gpa + size, LINE):
+        hpa = pages.get(page_of(at))
+        seen = _seen(machine, "guest", hpa + at % PAGE) if hpa is not None else None
+        found += (seen.data if seen else None) or bytes(LINE)
+    return found
 
 
 def _seen(machine: Machine, who: str, hpa: Hpa) -> Seen:

@@ -46,6 +46,7 @@ LEAVES = {
     "TDH.MEM.TRACK": "track.epoch",
     "TDH.VP.WR": "vp.write",
     "TDG.VP.VMCALL": "vmcall",
+    "TDG.MR.REPORT": "report.create",
 }
 """Leaf -> lesson event of its completion, whose ``result`` is ``ok`` or the status name."""
 
@@ -220,7 +221,8 @@ class Reporter:
         elif event.name in LEAVES:
             ok = event.status >> 63 == 0
             results = ("ok", "accepted") if ok else ("refused", name.removeprefix("TDX_").lower())
-            yield self.fact(event, n, LEAVES[event.name], actor, *results, name=name)
+            first = event.inputs.get("RCX", 0)
+            yield self.fact(event, n, LEAVES[event.name], actor, *results, name=name, first=first)
         if name == "TDX_PAGE_METADATA_INCORRECT":
             yield self.fact(event, n, "pamt.check", "module", "refused", name=event.name)
 

@@ -2,7 +2,13 @@
 
         .intel_syntax noprefix
         .set    GATE, 0x80004150        # 21 * 16 bytes into the runtime's IDT
-_start: sub     rsp, 1024               # a caller's frames lie above
+_start: mov     eax, 0x21               # in a TD, CPUID leaf 0x21 says "IntelTDX    "
+        xor     ecx, ecx
+        cpuid
+        xor     r15d, r15d
+        cmp     ebx, 0x65746E49
+        sete    r15b
+        sub     rsp, 1024               # a caller's frames lie above
         mov     edi, offset GATE        # #CP comes to us, on the stack that is in use
         mov     eax, offset caught
         mov     [rdi], ax
@@ -40,6 +46,17 @@ guarded:
         call    handle
         .globl  caught
 caught: inc     r13                     # the packet was noticed; a kernel would end the process here
+        test    r13d, 0x3FF
+        jnz     caught
+        test    r15d, r15d
+        jz      caught
+        mov     eax, 4                  # TDG.MR.REPORT: now and then, for whoever asks whether CET is on
+        mov     ecx, offset report_data
+        mov     edx, offset nonce
+        xor     r8d, r8d
+        tdcall
+        .globl  reported
+reported:
         jmp     caught
 
 handle: sub     rsp, 40                 # 32 bytes are meant for the payload
@@ -83,5 +100,10 @@ packet: .word   40 + 7 * 8              # what arrived from the network
         .quad   send_ends, 66           # RDI = 66
         .quad   leave_with
         .quad   0
+        .balign 1024
+report_data:
+        .zero   1024
+nonce:  .ascii  "a verifier's fresh number"
+        .balign 64
         .balign 4096
 shadow: .zero   4096
