@@ -1,10 +1,11 @@
 """What an honest host does with a TD and its memory. Each function expands one action."""
 
 from tdxviz.core.calls import number_of
-from tdxviz.core.commands import Seamcall
+from tdxviz.core.commands import Seamcall, VmInvept, VmMap
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.guest import programs
 from tdxviz.core.host import boot, layout, memory, sharing, teardown
+from tdxviz.core.host.seam import seamcall
 from tdxviz.core.machine import Machine
 from tdxviz.core.units import Gpa, Hpa, page_of
 from tdxviz.session import deeds as d
@@ -30,6 +31,30 @@ def remove(machine: Machine, args: d.GuestPage) -> Script:
 def add(machine: Machine, args: d.GuestPage) -> Script:
     gpa, level = _page(machine, args)
     yield from memory.add(machine, gpa, memory.home(machine, gpa, level), level)
+
+
+def block(machine: Machine, args: d.GuestPage) -> Script:
+    """The next use of the page stops the guest. An ordinary VM's EPT just loses the mapping."""
+    gpa, level = _page(machine, args)
+    if machine.world != "legacy":
+        yield from memory.shoot_down(machine, gpa, level)
+        return
+    yield from _vm_page(machine, gpa, perms=0)
+
+
+def unblock(machine: Machine, args: d.GuestPage) -> Script:
+    gpa, level = _page(machine, args)
+    if machine.world != "legacy":
+        lp = memory.free_lp(machine)
+        yield from seamcall("TDH.MEM.RANGE.UNBLOCK", lp=lp, rcx=gpa | level, rdx=layout.TDR)
+        return
+    yield from _vm_page(machine, gpa, perms=7)
+
+
+def _vm_page(machine: Machine, gpa: Gpa, perms: int) -> Script:
+    """Raises TdxvizError for a page that the scenario never gave the VM."""
+    yield VmMap(gpa=gpa, hpa=layout.hpa_of(gpa), tables=layout.TABLES, perms=perms)
+    yield VmInvept()
 
 
 def relocate(machine: Machine, args: d.GuestPage) -> Script:

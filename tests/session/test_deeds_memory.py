@@ -2,7 +2,7 @@
 
 import pytest
 
-from tdxviz.core.events import LeafReturned, SeamcallFailed
+from tdxviz.core.events import InstructionRetired, LeafReturned, SeamcallFailed, TdExited, VmExited
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.host import layout
 from tdxviz.session.actions import Action
@@ -45,3 +45,20 @@ def test_without_a_module_the_call_itself_fails():
 def test_slips_are_explained(args, words):
     with pytest.raises(TdxvizError, match=words):
         Session("ci").act(Action("call", args))
+
+
+@pytest.mark.parametrize("world", ["ci", "legacy"])
+def test_a_blocked_page_stops_the_guest_until_it_is_unblocked(world):
+    session = Session(world)
+    session.act(Action("resume", {"until": "password_read"}))
+    session.act(Action("page.block", {"at": "password_read"}))
+    before = session.total
+    session.act(Action("td.enter", {"steps": 3}))
+    during = session.events[before:]
+    assert not [event for event in during if isinstance(event, InstructionRetired)]
+    exit_ = next(event for event in during if isinstance(event, TdExited | VmExited))
+    assert "0x80000" in exit_.why
+    session.act(Action("page.unblock", {"at": "password_read"}))
+    before = session.total
+    session.act(Action("td.enter", {"steps": 3}))
+    assert sum(isinstance(event, InstructionRetired) for event in session.events[before:]) == 3

@@ -101,6 +101,8 @@ MOVES: dict[str, Move] = {
     "td.enter": Move("td.enter", ("lp", "steps"), _plain),
     "page.remove": Move("page.remove", ("label", "level"), _page),
     "page.add": Move("page.add", ("label", "level"), _page),
+    "page.block": Move("page.block", ("label", "level"), _page),
+    "page.unblock": Move("page.unblock", ("label", "level"), _page),
     "td.interrupt": Move("interrupt", ("lp", "vector"), _plain),
     "seamcall": Move("call", ("leaf", "lp", "rcx", "rdx", "r8", "r9"), _plain),
     "second.build": Move("second.build", (), _plain),
