@@ -34,6 +34,13 @@ def cover(scene: Scene, places: tuple[Choice, ...], *, hide: bool) -> Play:
         yield VmInvept()
 
 
+def unblock_early(scene: Scene) -> Play:
+    yield from scene.run_until("lookup")
+    gpa = page_of(scene.choose("table_0", "table_1")[0].gpa)
+    yield scene.call("TDH.MEM.RANGE.BLOCK", rcx=gpa, rdx=layout.TDR)
+    yield scene.call("TDH.MEM.RANGE.UNBLOCK", rcx=gpa, rdx=layout.TDR)
+
+
 ATTACK = Attack(
     id="sept-page-trace",
     title="Watch which page the guest uses",
@@ -45,4 +52,4 @@ ATTACK = Attack(
     property="side-channel-limit",
     source="attack catalogue 44; tdx-architecture 8.2 and 9.3",
     play=play,
-)
+).with_variants(("unblock-early", "Unblock before tracking is complete", unblock_early))

@@ -26,6 +26,19 @@ def play(scene: Scene) -> Play:
     yield RunGuest(lp=scene.lp, steps=1)
 
 
+def read_rip(scene: Scene) -> Play:
+    yield from scene.run_until("password_read")
+    yield from scene.kick()
+    field = metadata.named("Guest RIP").element_id(0)
+    yield scene.call("TDH.VP.RD", lp=scene.lp, rcx=layout.TDVPR, rdx=field)
+
+
+def two_lps(scene: Scene) -> Play:
+    yield from scene.run_until("password_read")
+    yield from scene.kick()
+    yield scene.call("TDH.VP.ENTER", rcx=layout.TDVPR)
+
+
 ATTACK = Attack(
     id="vp-write-guest-rip",
     title="Resume the guest somewhere else",
@@ -37,4 +50,7 @@ ATTACK = Attack(
     property="execution-integrity",
     source="attack catalogue 10; tdx-architecture 13",
     play=play,
+).with_variants(
+    ("read-rip", "Read the saved RIP", read_rip),
+    ("two-lps", "Enter the same vCPU on a second logical processor", two_lps),
 )
