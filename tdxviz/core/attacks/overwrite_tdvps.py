@@ -5,7 +5,7 @@ from tdxviz.core.attacks.scene import ATTACKER_BYTES, Attack, Play, Scene
 from tdxviz.core.commands import FlushLine, HostWrite, RaiseInterrupt, RunGuest, VmWrite
 from tdxviz.core.host import layout
 from tdxviz.core.host.run import resume
-from tdxviz.core.units import line_of
+from tdxviz.core.units import PAGE, Hpa, line_of
 
 CHOSEN = int.from_bytes(ATTACKER_BYTES[:8], "little")
 
@@ -17,10 +17,26 @@ def play(scene: Scene) -> Play:
     if scene.legacy:  # the host keeps a VM's registers itself
         yield VmWrite(register="RBX", value=CHOSEN)
     else:
-        line = line_of(layout.TDVPR + TDVPS["VCPU_STATE"][1])
-        yield from scene.evict(line)
-        yield HostWrite(hpa=line, data=ATTACKER_BYTES, keyid=0, how="full-line")
-        yield FlushLine(hpa=line, keyid=0)
+        yield from _overwrite(scene, line_of(layout.TDVPR + TDVPS["VCPU_STATE"][1]))
+    yield from resume(scene.machine, lp=scene.lp, steps=2)
+
+
+def _overwrite(scene: Scene, line: Hpa) -> Play:
+    yield from scene.evict(line)
+    yield HostWrite(hpa=line, data=ATTACKER_BYTES, keyid=0, how="full-line")
+    yield FlushLine(hpa=line, keyid=0)
+
+
+def vmcs_page(scene: Scene) -> Play:
+    """The line with RIP in the TDVPS page that the processor itself loads; the pages follow each other."""
+    yield from scene.run_until("password_read")
+    yield RaiseInterrupt(lp=scene.lp, vector=0x20)
+    yield RunGuest(lp=scene.lp, steps=1)
+    if scene.legacy:
+        yield VmWrite(register="RIP", value=scene.label("spent"))
+    else:
+        page, offset, _ = TDVPS["RIP"]
+        yield from _overwrite(scene, line_of(layout.TDVPR + page * PAGE + offset))
     yield from resume(scene.machine, lp=scene.lp, steps=2)
 
 
@@ -35,4 +51,4 @@ ATTACK = Attack(
     property="execution-integrity",
     source="attack catalogue 11; rule R8; tdx-architecture 11",
     play=play,
-)
+).with_variants(("vmcs-page", "Overwrite the VMCS of the vCPU", vmcs_page))

@@ -8,12 +8,14 @@ from tdxviz.core.arch import exits, instructions, sept
 from tdxviz.core.arch import registers as r
 from tdxviz.core.arch import state_table as st
 from tdxviz.core.arch import structures as lay
+from tdxviz.core.faults import MachineCheck
 from tdxviz.core.hw.apic import DESCRIPTOR
 from tdxviz.core.hw.platform import LogicalProcessor
 from tdxviz.core.tdx import stepping, vcpu_state, ve
 from tdxviz.core.tdx.call import Call
 from tdxviz.core.tdx.leaving import (
     NO_RBP_MOD,
+    NON_ACCESSIBLE,
     Exit,
     async_exit,
     change_state,
@@ -27,7 +29,7 @@ from tdxviz.core.tdx.leaving import (
 from tdxviz.core.tdx.locks import Lock
 from tdxviz.core.tdx.module import Current
 from tdxviz.core.tdx.structs import Td, Vcpu
-from tdxviz.core.units import PAGE, U64
+from tdxviz.core.units import PAGE, U64, page_of
 
 __all__ = [
     "NO_RBP_MOD", "Exit", "associate", "async_exit", "enter", "flush", "running_vcpu", "vmcall_exit", "vpid_of",
@@ -39,6 +41,8 @@ PROCESS_POSTED = 1 << 7
 DATA_WRITE = 2
 """Exit qualification of an emulated EPT violation."""
 EVENT_VALID, HARDWARE_EXCEPTION = 1 << 31, 3 << 8
+VMCS_PAGE = 1
+"""Of a TDVPS; loaded at VM entry."""
 TDVPR_MASK = (1 << 52) - PAGE
 
 
@@ -80,7 +84,13 @@ def enter(call: Call) -> None:
         _emulate_violation(call, vcpu, lp, unmapped)
         return
     _join_epoch(call, vcpu, lp)
-    lp.cpu = vcpu_state.restore(vcpu)
+    try:
+        lp.cpu = vcpu_state.restore(vcpu)
+    except MachineCheck as poison:
+        if page_of(poison.hpa) != vps.page(VMCS_PAGE):
+            raise  # the module's own load
+        _fail_entry(call, vcpu, lp, poison)
+        return
     if vps["LAST_TD_EXIT"] == st.LAST_TD_EXIT["TDVMCALL"]:
         _take_answers(call, lp, vps["VMCALL_MASK"])
     _go(call, vcpu, lp)
@@ -132,6 +142,21 @@ def _emulate_violation(call: Call, vcpu: Vcpu, lp: LogicalProcessor, gpa: int) -
     )
     told = Exit(exits.EPT_VIOLATION, why, rcx=DATA_WRITE, r8=gpa)
     hand_over(call.p, lp, host_registers(told), [0] * 16, now, told)
+
+
+def _fail_entry(call: Call, vcpu: Vcpu, lp: LogicalProcessor, poison: MachineCheck) -> None:
+    """The VMCS is loaded by the processor, not by the module: only this TD is lost."""
+    td = vcpu.td
+    lp.mode, lp.tdvpr, lp.last_tdvpr = "td", vcpu.tdvpr, vcpu.tdvpr
+    for page in (vcpu.tdvpr, td.tdr_page):
+        call.m.running[page] = call.m.running.get(page, 0) + 1
+    call.m.current[call.lp] = Current(
+        td.tdr_page, vcpu.tdvpr, td.actor, vcpu.index, td.hkid, td.sept_root, 0, 0, xfam=td.tdcs["XFAM"]
+    )
+    change_state(call.p, call.lp, vcpu, "ACTIVE")
+    call.note(e.MachineCheckRaised(lp=call.lp, context=td.actor, hpa=poison.hpa))
+    why = f"VM entry failed: machine check, poison at {poison.hpa:#x} in the VMCS"
+    fatal_exit(call.p, call.m, call.lp, Exit(exits.MACHINE_CHECK_AT_ENTRY, why, NON_ACCESSIBLE))
 
 
 def _notify(call: Call, lp: LogicalProcessor, gpa: int) -> None:

@@ -88,13 +88,14 @@ VARIANTS = {
     "vp-write-guest-rip:read-rip": ("prevented", "TDX_METADATA_FIELD_NOT_READABLE"),
     "vp-write-guest-rip:two-lps": ("prevented", "TDX_VCPU_ASSOCIATED"),
     "sept-page-trace:unblock-early": ("prevented", "TDX_TLB_TRACKING_NOT_DONE"),
+    "overwrite-tdvps:vmcs-page": ("detected", "TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE"),
     "drop-and-reaug-naive:naive-guest": ("succeeds", "zeros or host's bytes read"),
     "drop-and-reaug-naive:syscall-gap": ("succeeds", "#VE frame on the program's stack"),
     "drop-and-reaug-strict:syscall-gap": ("degraded-to-DoS", "EPT violation TD exit"),
     "mapgpa-lie:to-shared": ("prevented", "EPT violation TD exit"),
 }
 """What the catalogue says about the variants that are modelled: class, and a signal of it."""
-WITH_A_TARGET = {"drop-and-reaug-naive:naive-guest", "severed-remap:cross-td"}
+WITH_A_TARGET = {"drop-and-reaug-naive:naive-guest", "overwrite-tdvps:vmcs-page", "severed-remap:cross-td"}
 """What an ordinary VM offers them, they get."""
 
 

@@ -5,11 +5,13 @@ import pytest
 from tdxviz.core import commands as c
 from tdxviz.core import events as e
 from tdxviz.core.arch import status as s
+from tdxviz.core.arch.structures import TDVPS
 from tdxviz.core.drive import drive
 from tdxviz.core.guest import programs
 from tdxviz.core.host import boot, layout
 from tdxviz.core.machine import Machine
 from tdxviz.core.tdx.structs import Vcpu
+from tdxviz.core.units import PAGE, line_of
 from tests.core.tdx import kit
 
 FIRST, SECOND = layout.tdvpr(0), layout.tdvpr(1)
@@ -134,3 +136,23 @@ def test_the_counter_may_roll_over_between_exit_and_entry(twins):
     machine = twins.copy()
     Vcpu(kit.td(machine), FIRST).vps["LAST_EXIT_TSC"] = (1 << 64) - 5
     assert call(machine, "TDH.VP.ENTER", rcx=FIRST) == "entered"
+
+
+@pytest.mark.parametrize(("field", "module_lives"), [("RIP", True), ("SHARED_EPTP", False), ("RBX", False)])
+def test_poison_in_the_vmcs_costs_one_td_and_elsewhere_the_module(twins, field, module_lives):
+    """RIP is loaded by the processor at VM entry; the other two are the module's own loads."""
+    machine = twins.copy()
+    page, offset, _ = TDVPS[field]
+    line = line_of(FIRST + page * PAGE + offset)
+    machine.do(c.EvictLine(hpa=line, keyid=layout.HKIDS[0]))
+    machine.do(c.HostWrite(hpa=line, data=b"\xcc" * 64, keyid=0, how="full-line"))
+    machine.do(c.FlushLine(hpa=line, keyid=0))
+    events = kit.seamcall(machine, "TDH.VP.ENTER", rcx=FIRST)
+    assert machine.module.dead != module_lives
+    if module_lives:
+        (answer,) = [n for n in events if isinstance(n, e.LeafReturned)]
+        assert s.name_of(answer.status) == "TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE"
+        assert answer.status & 0xFFFF_FFFF == 41
+        assert kit.td(machine).tdr["FATAL"] == 1 and kit.vcpu(machine).state == "ACTIVE"
+        assert machine.module.running == {} and machine.platform.lps[0].mode == "host"
+        assert call(machine, "TDH.VP.ENTER", lp=1, rcx=SECOND) == "TDX_TD_FATAL"
