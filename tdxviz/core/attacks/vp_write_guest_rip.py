@@ -3,10 +3,12 @@
 from tdxviz.core.arch import metadata
 from tdxviz.core.arch.leaves import BY_NAME
 from tdxviz.core.attacks.scene import Attack, Play, Scene
-from tdxviz.core.commands import RaiseInterrupt, RunGuest, Seamcall, VmWrite
+from tdxviz.core.commands import HostExec, RaiseInterrupt, RunGuest, Seamcall, VmWrite
 from tdxviz.core.host import layout
 from tdxviz.core.host.run import enter
 from tdxviz.core.units import U64
+
+TIME_STAMP_COUNTER = 0x10
 
 
 def play(scene: Scene) -> Play:
@@ -39,6 +41,15 @@ def two_lps(scene: Scene) -> Play:
     yield scene.call("TDH.VP.ENTER", rcx=layout.TDVPR)
 
 
+def tsc_rollback(scene: Scene) -> Play:
+    """What the guest saw of time shall come once more."""
+    yield from scene.run_until("password_read")
+    yield from scene.kick()
+    if not scene.legacy:
+        yield HostExec(insn="WRMSR", lp=scene.lp, msr=TIME_STAMP_COUNTER, value=0)
+    yield scene.call("TDH.VP.ENTER", lp=scene.lp, rcx=layout.TDVPR)
+
+
 ATTACK = Attack(
     id="vp-write-guest-rip",
     title="Resume the guest somewhere else",
@@ -52,5 +63,6 @@ ATTACK = Attack(
     play=play,
 ).with_variants(
     ("read-rip", "Read the saved RIP", read_rip),
+    ("tsc-rollback", "Set the time-stamp counter back between exit and entry", tsc_rollback),
     ("two-lps", "Enter the same vCPU on a second logical processor", two_lps),
 )

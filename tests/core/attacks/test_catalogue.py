@@ -86,6 +86,7 @@ VARIANTS = {
     "double-accept:accept-size": ("prevented", "TDX_PAGE_SIZE_MISMATCH"),
     "tdmr-pamt-misconfig:pamt-outside": ("prevented", "TDX_PAMT_OUTSIDE_CMRS"),
     "vp-write-guest-rip:read-rip": ("prevented", "TDX_METADATA_FIELD_NOT_READABLE"),
+    "vp-write-guest-rip:tsc-rollback": ("prevented", "TDX_INCONSISTENT_MSR"),
     "vp-write-guest-rip:two-lps": ("prevented", "TDX_VCPU_ASSOCIATED"),
     "sept-page-trace:unblock-early": ("prevented", "TDX_TLB_TRACKING_NOT_DONE"),
     "overwrite-tdvps:vmcs-page": ("detected", "TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE"),
