@@ -18,6 +18,7 @@ from tdxviz.ui import lookup
 from tdxviz.ui import settings as store
 from tdxviz.ui.bridge import Bridge
 from tdxviz.ui.dialogs import FindDialog, GoToDialog, WordsDialog
+from tdxviz.ui.edit_bytes import edit
 from tdxviz.ui.main_window import MainWindow
 from tdxviz.ui.panels import BY_NAME
 from tdxviz.ui.runner import Runner
@@ -73,7 +74,7 @@ class Control:
                 "present": self.show.toggle, "bookmark": self.bookmark, "save": self.save, "open": self.open,
                 "branches": self.branches, "keyboard": lambda: self.words(KEYBOARD, help_text()),
                 "glossary": lambda: self.words("Glossary", lookup.glossary_text()), "about": self.about,
-                "escape": self.escape, "quit": self.quit, **t.actions(),
+                "escape": self.escape, "edit": lambda: edit(w, self.bridge), "quit": self.quit, **t.actions(),
             }
         )  # fmt: skip
         w.actions_["lesson"] = lambda name="": self.open_lesson(name) if name else self.show_panel("lesson")
@@ -301,15 +302,8 @@ class Control:
             self.bridge.refresh()
 
     def record(self) -> None:
-        try:
-            from tdxviz.ui.record_dialog import (  # pyright: ignore[reportMissingImports]  # may be absent
-                RecordDialog,
-            )
-        except ModuleNotFoundError as missing:
-            if missing.name != "tdxviz.ui.record_dialog":
-                raise
-            self.window.tell("Recording is not part of this version. Save the script; it holds everything.")
-            return
+        from tdxviz.ui.record_dialog import RecordDialog
+
         RecordDialog(self.window, self.bridge.session, self.window.theme.name).exec()
 
     def save(self) -> None:

@@ -26,7 +26,7 @@ NOTICE_MS = 9000
 NEED_A_MACHINE = frozenset(
     {"play", "forward", "back", "next_action", "previous_action", "next_attack", "previous_attack",
      "first", "last", "previous_here", "next_here", "panel", "attack", "compare", "layout", "goto", "record",
-     "bookmark", "undo", "save", "describe", "next_panel", "previous_panel", "world", "present", "step"}
+     "bookmark", "undo", "save", "describe", "next_panel", "previous_panel", "world", "present", "step", "edit"}
 )  # fmt: skip
 """What has no meaning on the start page, where nothing was opened."""
 

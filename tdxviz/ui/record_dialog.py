@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from tdxviz.core.faults import TdxvizError
+from tdxviz.ui.theme import THEMES
 
 KINDS = {
     "WebM video (VP9)": ".webm",
@@ -28,7 +29,8 @@ KINDS = {
     "Lossless WebP animation": ".webp",
     "Folder of PNG pictures": "",
 }
-SIZES = ("1280x720", "1920x1080", "960x540", "2560x1440")
+SIZES = ("1280x720", "1920x1080", "960x540", "2560x1440", "3840x2160", "1080x1080")
+SCALES = {"100 %": "1.0", "125 %": "1.25", "150 %": "1.5", "175 %": "1.75", "200 %": "2.0"}
 FRAME = re.compile(r"frame (\d+) of (\d+)")
 PATIENCE_MS = 3000
 
@@ -39,18 +41,20 @@ class RecordDialog(QDialog):
     def __init__(self, parent: QWidget | None, session: Any, theme: str) -> None:
         super().__init__(parent)
         self.session = session
-        self.theme_name = theme
         self.setWindowTitle("Make a demo of this script")
         self.folder = tempfile.TemporaryDirectory(prefix="tdxviz-record-")
         self.said = ""
         self.process = QProcess(self)
         self.process.readyReadStandardError.connect(self._hear)
         self.process.finished.connect(self._ended)
-        self.kind, self.size_box = QComboBox(), QComboBox()
-        self.kind.addItems(list(KINDS))
-        self.size_box.addItems(list(SIZES))
-        self.kind.setAccessibleName("Kind of file")
-        self.size_box.setAccessibleName("Size")
+        self.kind, self.size_box, self.theme_box, self.scale_box = (QComboBox() for _ in range(4))
+        for box, words, choices in (
+            (self.kind, "Kind of file", KINDS), (self.size_box, "Size", SIZES),
+            (self.theme_box, "Theme", THEMES), (self.scale_box, "Scale", SCALES),
+        ):  # fmt: skip
+            box.addItems(list(choices))
+            box.setAccessibleName(words)
+        self.theme_box.setCurrentText(theme)
         self.state = QLabel("Every action of the script is shown, event by event, with its verdict.")
         self.state.setWordWrap(True)
         self.bar = QProgressBar()
@@ -66,6 +70,8 @@ class RecordDialog(QDialog):
         form = QFormLayout()
         form.addRow("Kind", self.kind)
         form.addRow("Size", self.size_box)
+        form.addRow("Theme", self.theme_box)
+        form.addRow("Scale", self.scale_box)
         buttons = QHBoxLayout()
         buttons.addStretch(1)
         buttons.addWidget(self.leave)
@@ -96,7 +102,8 @@ class RecordDialog(QDialog):
         self.bar.setRange(0, 0)
         self.bar.show()
         self.state.setText(f"Recording {Path(out).name} …")
-        look = ["--size", self.size_box.currentText(), "--theme", self.theme_name]
+        look = ["--size", self.size_box.currentText(), "--theme", self.theme_box.currentText()]
+        look += ["--scale", SCALES[self.scale_box.currentText()]]
         self.process.start(sys.executable, ["-m", "tdxviz", "record", script, "-o", out, "--progress", *look])
 
     def _hear(self) -> None:

@@ -39,6 +39,7 @@ KEYS: tuple[tuple[str, str, str], ...] = (
     ("D", "panel:metadata", "metadata fields"),
     ("U", "panel:editor", "a guest program of your own"),
     ("Ctrl+G", "goto", "go to an address"),
+    ("Shift+Return", "edit", "type bytes over the chosen line, as the host or a device"),
     ("Ctrl+F", "find", "find anything"),
     ("Ctrl+K", "find", "find anything"),
     ("F1", "help", "about the focused panel"),

@@ -28,22 +28,34 @@ def ended(dialog: RecordDialog) -> bool:
 def test_a_script_becomes_a_folder_of_pictures(qtbot, dialog, tmp_path) -> None:
     dialog.record(str(tmp_path / "film"))
     assert dialog.leave.text() == "Cancel"
-    qtbot.waitUntil(lambda: ended(dialog), timeout=30_000)
+    qtbot.waitUntil(lambda: ended(dialog), timeout=90_000)
     assert "wrote" in dialog.state.text()
     assert (tmp_path / "film" / "0001.png").exists()
     assert dialog.bar.maximum() == dialog.bar.value() > 0
 
 
+def test_looks_are_chosen_and_begin_as_the_window_is(qtbot, dialog, tmp_path) -> None:
+    assert dialog.theme_box.currentText() == "dark"
+    dialog.theme_box.setCurrentText("contrast")
+    dialog.scale_box.setCurrentText("150 %")
+    dialog.size_box.setCurrentText("960x540")
+    dialog.record(str(tmp_path / "film"))
+    said = dialog.process.arguments()
+    assert said[said.index("--theme") + 1] == "contrast"
+    assert float(said[said.index("--scale") + 1]) == 1.5
+    assert said[said.index("--size") + 1] == "960x540"
+
+
 def test_what_goes_wrong_is_told_in_a_sentence(qtbot, dialog, tmp_path) -> None:
     dialog.record(str(tmp_path / "film.avi"))
-    qtbot.waitUntil(lambda: ended(dialog), timeout=30_000)
+    qtbot.waitUntil(lambda: ended(dialog), timeout=90_000)
     assert "cannot write '.avi'" in dialog.state.text()
 
 
 def test_closing_cancels_and_leaves_nothing(qtbot, dialog, tmp_path) -> None:
     out = tmp_path / "film"
     dialog.record(str(out))
-    qtbot.waitUntil(lambda: "frame" in dialog.said, timeout=30_000)
+    qtbot.waitUntil(lambda: "frame" in dialog.said, timeout=90_000)
     dialog.reject()
     assert list(tmp_path.iterdir()) == []
 
