@@ -178,6 +178,13 @@ def line_as_read(machine: Machine, line: Hpa, keyid: Hkid) -> tuple[bytes, str]:
     return cached.data, result.rule if same else "cached"
 
 
+def data_as_read(machine: Machine, line: Hpa, keyid: Hkid) -> bytes:
+    """The bytes alone; what is cached is not compared with memory."""
+    p = machine.platform
+    cached = p.cache.lines.get(with_keyid(line, keyid))
+    return p.memctl.inspect(line, keyid).data if cached is None else cached.data
+
+
 def _chips(machine: Machine, hpa: Hpa, size: int) -> Seen:
     p = machine.platform
     data = b"".join(p.memctl.probe(line).data for line in range(line_of(hpa), hpa + size, LINE))

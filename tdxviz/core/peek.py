@@ -3,7 +3,9 @@
 What an actor *sees* at an address is not asked here but in ``observe``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tdxviz.core import peek_guest, peek_walk
 from tdxviz.core.guest.programs.palette import PALETTE
@@ -14,6 +16,7 @@ from tdxviz.core.tdx.inspect import TdInfo, page_entry, td_of_page, tds
 from tdxviz.core.tdx.module import SPANS
 from tdxviz.core.units import LINE, PAGE, Gpa, Hkid, Hpa, page_of, split_keyid
 
+Answer = TypeVar("Answer")
 VcpuInfo = peek_guest.VcpuInfo
 disassembly = peek_guest.disassembly
 vcpu = peek_guest.vcpu
@@ -32,6 +35,8 @@ OWNERS = ("free", "host", "td_a", "td_b", "module", "shared", "meta", "device", 
 FREE, HOST, TD_A, TD_B, MODULE, SHARED, META, DEVICE, LEGACY = range(len(OWNERS))
 LETTERS = ("", "H", "A", "B", "M", "~", "S", "D", "V")
 META_LETTERS = {"PT_EPT": "S", "PT_TDR": "T", "PT_TDCX": "T", "PT_TDVPR": "T"}
+MOST_DERIVED = 16
+"""Remembered answers about one state of the PAMT; old ones go all at once."""
 DEVICE_BUFFER = range(0x0300_0000, 0x0310_0000)
 
 
@@ -92,8 +97,26 @@ def _guests(machine: Machine) -> tuple[TdInfo, ...]:
     return () if machine.module is None else tds(machine.platform, machine.module)
 
 
+def from_ownership(machine: Machine, key: tuple[object, ...], work_out: Callable[[], Answer]) -> Answer:
+    """An answer that follows from the PAMT, the TDMRs, the TDs' names and which pages were ever written,
+    and from nothing else: worked out again when one of them changed. ``key`` names the question."""
+    module = machine.module
+    if module is None:
+        return work_out()
+    whole = (*key, machine.platform.dram.extent, module.tdmrs, tuple(module.actors.items()))
+    if whole not in module.derived:
+        if len(module.derived) >= MOST_DERIVED:
+            module.derived.clear()
+        module.derived[whole] = work_out()
+    return module.derived[whole]
+
+
 def page_map(machine: Machine) -> bytes:
     """One owner code (index into ``OWNERS``) for each 4 KiB page of memory, in order."""
+    return from_ownership(machine, ("map",), lambda: _page_map(machine))
+
+
+def _page_map(machine: Machine) -> bytes:
     p = machine.platform
     codes = bytearray(p.size // PAGE)
     seam_low, seam_high = p.seam_range

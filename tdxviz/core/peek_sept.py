@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 from tdxviz.core.arch import sept
 from tdxviz.core.machine import Machine
-from tdxviz.core.observe import line_as_read
+from tdxviz.core.observe import data_as_read
 from tdxviz.core.tdx.inspect import TdInfo, tds
 from tdxviz.core.units import LINE, PAGE, Gpa, Hkid, Hpa
 
@@ -66,7 +66,7 @@ def _lines(machine: Machine, hkid: Hkid, root: Hpa) -> Iterator[tuple[Hpa, bytes
     """Address and content of a table's lines that hold something."""
     if 0 < root < machine.platform.size:
         for at in range(root, root + PAGE, LINE):
-            data, _ = line_as_read(machine, at, hkid)
+            data = data_as_read(machine, at, hkid)
             if data != FREE_LINE:
                 yield at, data
 

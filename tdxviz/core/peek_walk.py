@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from tdxviz.core.arch import sept
 from tdxviz.core.hw.walk import MISCONFIGURED, misconfiguration
 from tdxviz.core.machine import Machine
-from tdxviz.core.observe import guest_actor, line_as_read
+from tdxviz.core.observe import data_as_read, guest_actor
 from tdxviz.core.tdx.inspect import TdInfo, epoch_counts, first_td, page_entry, td_of_page, tds, vcpu_field
 from tdxviz.core.units import KEYID_SHIFT, PAGE, Gla, Gpa, Hkid, Hpa, line_of
 
@@ -69,7 +69,7 @@ def _first_td(machine: Machine) -> TdInfo | None:
 
 
 def _qword(machine: Machine, hpa: Hpa, keyid: Hkid) -> int:
-    data, _ = line_as_read(machine, line_of(hpa), keyid)
+    data = data_as_read(machine, line_of(hpa), keyid)
     return int.from_bytes(data[hpa % 64 : hpa % 64 + 8], "little")
 
 
@@ -175,14 +175,16 @@ def vm_pages(machine: Machine) -> list[tuple[Gpa, Hpa]]:
 
 
 def _collect(
-    machine: Machine, table: Hpa, level: int, gpa: Gpa, keyid: Hkid, found: list[tuple[Gpa, Hpa, int]]
-) -> None:
-    """Every leaf under a table that leads to a page: GPA, HPA, level. Of an EPT that the host has tangled, no
-    more than memory has pages."""
+    machine: Machine, table: Hpa, level: int, gpa: Gpa, keyid: Hkid, found: list[tuple[Gpa, Hpa, int]],
+    wanted: Hpa = -1,
+) -> None:  # fmt: skip
+    """Every leaf under a table that leads to a page: GPA, HPA, level; of 4 KiB leaves perhaps only those near
+    a ``wanted`` page. Of an EPT that the host has tangled, no more than memory has pages."""
     most = machine.platform.size // PAGE
+    mark = (wanted >> 16 & 0xFFFF_FFFF).to_bytes(4, "little") if wanted >= 0 and level == 0 else b""
     for base in range(0, PAGE, 64):
-        data, _ = line_as_read(machine, table + base, keyid)
-        if not any(data[0::8]):
+        data = data_as_read(machine, table + base, keyid)
+        if mark not in data or not any(data[0::8]):  # bytes 2 to 5 of an entry are bits 16 to 47 of its page
             continue
         for n in range(0, 64, 8):
             value = int.from_bytes(data[n : n + 8], "little")
@@ -194,13 +196,13 @@ def _collect(
             if level == 0 or value >> 7 & 1:
                 found.append((at, value & PLACE, level))
             else:
-                _collect(machine, value & PLACE, level - 1, at, keyid, found)
+                _collect(machine, value & PLACE, level - 1, at, keyid, found, wanted)
 
 
 def gpa_of(machine: Machine, td: TdInfo, page: Hpa) -> tuple[Gpa | None, str]:
     """Where a TD's Secure EPT maps a page, and the state of that leaf entry."""
     found: list[tuple[Gpa, Hpa, int]] = []
-    _collect(machine, td.sept_root, 3, 0, td.hkid, found)
+    _collect(machine, td.sept_root, 3, 0, td.hkid, found, page)
     for gpa, hpa, level in found:
         if hpa <= page < hpa + (PAGE << 9 * level):
             steps = walk(machine, gpa).steps

@@ -3,10 +3,13 @@
 import pytest
 
 from tdxviz.core import commands as c
-from tdxviz.core import peek
+from tdxviz.core import peek, peek_sept, peek_walk
+from tdxviz.core.events import PamtChanged
 from tdxviz.core.host import layout
 from tdxviz.core.machine import Machine
+from tdxviz.core.tdx.module import PamtEntry
 from tdxviz.core.units import LINE, MIB, PAGE
+from tests.core.tdx import kit
 
 WORLDS = ("legacy", "li", "ci")
 PAGES = (0, layout.TDR, layout.TDCX, layout.TDVPR, layout.TABLES, layout.PRIVATE, layout.hpa_of(layout.symbol("password")) & -PAGE,
@@ -142,3 +145,40 @@ def test_line_detail_tells_macs_in_ci_only(ready):
         assert detail.mac_stored == detail.mac_expected
         assert detail.owner_bit == (world != "legacy")
         assert detail.caption
+
+
+def test_answers_from_ownership_follow_every_change_and_every_copy():
+    machine = kit.before("TDH.MEM.PAGE.AUG")
+    first = peek.page_map(machine)
+    assert peek.page_map(machine) is first
+    fresh = next(n for n, code in enumerate(first) if code == peek.FREE) * PAGE
+    twin = machine.copy()
+    assert peek.page_map(twin) is first
+    machine.do(c.HostWrite(hpa=fresh, data=bytes(LINE), how="full-line"))
+    assert peek.page_map(machine)[fresh // PAGE] == peek.HOST
+    assert peek.page_map(twin) is first
+    events = twin.do(kit.valid("TDH.MEM.PAGE.AUG"))
+    page = next(n.hpa for n in events if isinstance(n, PamtChanged))
+    assert peek.page_map(twin)[page // PAGE] == peek.TD_A
+    assert peek.page_map(machine)[page // PAGE] != peek.TD_A
+
+
+def test_the_index_of_vcpus_is_what_the_pamt_says():
+    for machine, _ in kit.stages().before.values():
+        pamt = machine.module.pamt
+        assert machine.module.vcpus == {at: e.owner for at, e in pamt.items() if e.kind == "PT_TDVPR"}
+    torn = kit.before("TDH.VP.CREATE")
+    torn.do(kit.valid("TDH.VP.CREATE"))
+    (page,) = torn.module.vcpus
+    torn.module.set_page(page, PamtEntry("PT_NDA"))
+    assert torn.module.vcpus == {}
+
+
+@pytest.mark.parametrize("hpa", [layout.MORE_PRIVATE, 0])
+def test_a_page_is_found_where_the_secure_ept_maps_it_wherever_it_lies(hpa):
+    machine = kit.before("running")
+    (td,) = peek_sept.guests(machine)
+    mapped = {at: entry for at, (_, entry) in peek_sept.leaves(machine).items()}
+    for at, entry in mapped.items():
+        assert peek_walk.gpa_of(machine, td, at) == (entry.gpa, entry.state)
+    assert peek_walk.gpa_of(machine, td, hpa) == (None, "") or hpa in mapped

@@ -52,6 +52,8 @@ class Dram:
         self._pages: dict[Hpa, list[Line | None] | WholePage] = {}
         self._mine: set[Hpa] = set()
         """Pages that are lists which no copy shares."""
+        self.extent = object()
+        """Another one whenever a page was written for the first time; shared by copies, no state."""
         self._hashes: dict[Hpa, bytes] = {}
         self._areas: tuple[Area, ...] = ()
         """What lies under the lines that were never written one by one."""
@@ -103,6 +105,8 @@ class Dram:
             self._disturb(hpa, LINE)
         base = hpa & -PAGE
         own = self._pages.get(base)
+        if own is None:
+            self.extent = object()
         if base not in self._mine or not isinstance(own, list):
             own = self._pages[base] = _lines(own)
             self._mine.add(base)
@@ -116,6 +120,8 @@ class Dram:
         hpa %= self.chips
         if self._bounds[0] <= hpa < self._bounds[1]:
             self._disturb(hpa, PAGE)
+        if hpa not in self._pages:
+            self.extent = object()
         self._pages[hpa] = page
         self._mine.discard(hpa)
         self._hashes.pop(hpa, None)
@@ -137,7 +143,7 @@ class Dram:
     def copy(self) -> "Dram":
         twin = Dram(self.size, self.chips)
         twin._pages = self._pages.copy()
-        twin._hashes = self._hashes.copy()
+        twin._hashes, twin.extent = self._hashes.copy(), self.extent
         twin._areas, twin._bounds, twin.disturbed = self._areas, self._bounds, self.disturbed
         self._mine = set()
         return twin

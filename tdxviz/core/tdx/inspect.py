@@ -1,6 +1,7 @@
 """Looking at the module's structures without disturbing caches, poison or events."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tdxviz.core.arch import structures as s
 from tdxviz.core.hw.cpu import CpuState
@@ -8,6 +9,8 @@ from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx import vcpu_state
 from tdxviz.core.tdx.module import Module, PamtEntry
 from tdxviz.core.units import LINE, PAGE, Hkid, Hpa, with_keyid
+
+TDR_END = max(offset + size for _, offset, size in s.TDR.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +67,21 @@ def first_actor(m: Module) -> str:
 
 
 def _td(p: Platform, m: Module, tdr: Hpa, actor: str) -> TdInfo:
-    hkid, count, fatal = _tdr_fields(p, m, tdr, ("HKID", "NUM_TDCX", "FATAL"))
-    count = min(count, s.MAX_TDCX)
-    tdcx = _tdr_fields(p, m, tdr, tuple(f"TDCX_PA{n}" for n in range(count)))
-    sept_root = tdcx[s.SEPT_ROOT_INDEX] if count > s.SEPT_ROOT_INDEX else 0
-    vcpus = tuple(sorted(hpa for hpa, e in m.pamt.items() if e.kind == "PT_TDVPR" and e.owner == tdr))
-    return TdInfo(actor, tdr, hkid, bool(fatal), tdcx, sept_root, vcpus)
+    data = _bytes(p, tdr, m.global_hkid, TDR_END)
+    return _from_tdr(actor, tdr, data, tuple(sorted(page for page, owner in m.vcpus.items() if owner == tdr)))
 
 
-def _tdr_fields(p: Platform, m: Module, tdr: Hpa, names: tuple[str, ...]) -> tuple[int, ...]:
-    """Fields of a TDR that lie near one another, with one reading of their lines."""
-    if not names:
-        return ()
-    places = [s.TDR[name][1:] for name in names]
-    low = min(offset for offset, _ in places)
-    data = _bytes(p, tdr + low, m.global_hkid, max(offset + size for offset, size in places) - low)
-    return tuple(int.from_bytes(data[at - low : at - low + size], "little") for at, size in places)
+@lru_cache(maxsize=256)
+def _from_tdr(actor: str, tdr: Hpa, data: bytes, vcpus: tuple[Hpa, ...]) -> TdInfo:
+    """What the first lines of a TDR say; from moment to moment they mostly stay as they are."""
+
+    def value(name: str) -> int:
+        _, offset, size = s.TDR[name]
+        return int.from_bytes(data[offset : offset + size], "little")
+
+    tdcx = tuple(value(f"TDCX_PA{n}") for n in range(min(value("NUM_TDCX"), s.MAX_TDCX)))
+    sept_root = tdcx[s.SEPT_ROOT_INDEX] if len(tdcx) > s.SEPT_ROOT_INDEX else 0
+    return TdInfo(actor, tdr, value("HKID"), bool(value("FATAL")), tdcx, sept_root, vcpus)
 
 
 def page_entry(m: Module, hpa: Hpa) -> PamtEntry | None:

@@ -7,7 +7,7 @@ running MRTD hash beside the TDCS instead of inside; both are simplifications (d
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tdxviz.core.tdx.locks import Inside, Lock
 from tdxviz.core.units import GIB, MAX_KEYID, MAX_SHARED_KEYID, MIB, PAGE, Hkid, Hpa
@@ -124,6 +124,10 @@ class Module:
     )
     pamt: dict[Hpa, PamtEntry] = field(default_factory=dict)
     """Only entries that are not PT_NDA. A 2 MiB or 1 GiB page has one entry, at its base."""
+    vcpus: dict[Hpa, Hpa] = field(default_factory=dict)
+    """TDVPR page -> TDR page: an index of ``pamt``, for those who look."""
+    derived: dict[object, Any] = field(default_factory=dict)
+    """What lookers worked out from ``pamt``; another dict as soon as that changes. No state; shared by copies."""
     actors: dict[Hpa, str] = field(default_factory=dict)
     """TDR page -> ``td-a``, ``td-b``, ... in order of TDH.MNG.CREATE."""
     created: int = 0
@@ -204,6 +208,11 @@ class Module:
 
     def set_page(self, hpa: Hpa, entry: PamtEntry) -> None:
         assert hpa % PAGE == 0
+        self.derived = {}
+        if entry.kind == "PT_TDVPR":
+            self.vcpus[hpa] = entry.owner
+        elif hpa in self.vcpus:
+            del self.vcpus[hpa]
         if entry.kind == "PT_NDA":
             self.pamt.pop(hpa, None)
         else:
@@ -212,7 +221,7 @@ class Module:
     def copy(self) -> "Module":
         return Module(
             self.sys_state, self.config, self.lps_initialised, self.tdmrs, self.global_hkid,
-            self.key_packages, self.kot.copy(), self.pamt.copy(), self.actors.copy(),
+            self.key_packages, self.kot.copy(), self.pamt.copy(), self.vcpus.copy(), self.derived, self.actors.copy(),
             self.created, self.running.copy(), {tdr: h.copy() for tdr, h in self.mrtd.items()},
             self.current.copy(), self.write_backs.copy(), self.inside.copy(),
             self.stepping.copy(), self.dead,

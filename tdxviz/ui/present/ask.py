@@ -5,6 +5,8 @@ start-up. Tests hand in an object with the same methods and hand-made answers.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tdxviz.core.units import PAGE, Gpa, Hpa
@@ -19,6 +21,23 @@ SECRET = 0x413540
 """The vault's password line: what the picture is about until something else is chosen."""
 PICTURE = 0x414000
 """The page in which the vault keeps its 64 by 64 picture."""
+
+
+@dataclass(frozen=True)
+class Core:
+    """The parts of the core that answer questions."""
+
+    peek: Any
+    peek_walk: Any
+    observe: Any
+
+
+@cache
+def core() -> Core:
+    """Imported when the first question is asked, and looked up no more after that."""
+    from tdxviz.core import observe, peek, peek_walk
+
+    return Core(peek, peek_walk, observe)
 
 
 def same_instant(old: Any, new: Any, old_events: Any, new_events: Any) -> bool:
@@ -59,56 +78,38 @@ class Ask:
 
     def line(self, hpa: Hpa) -> "LineDetail":
         """``peek.LineDetail`` of the line at ``hpa``."""
-        from tdxviz.core import peek
-
-        return self._once(("line", hpa), lambda: peek.line_detail(self.machine, hpa))
+        return self._once(("line", hpa), lambda: core().peek.line_detail(self.machine, hpa))
 
     def page(self, hpa: Hpa) -> "PageInfo":
         """``peek.PageInfo`` of the page that holds ``hpa``."""
-        from tdxviz.core import peek
-
         page = hpa - hpa % PAGE
-        return self._once(("page", page), lambda: peek.page_info(self.machine, page))
+        return self._once(("page", page), lambda: core().peek.page_info(self.machine, page))
 
     def tlb(self, lp: int = 0) -> "tuple[TlbRow, ...]":
-        from tdxviz.core import peek
-
-        return self._once(("tlb", lp), lambda: peek.tlb(self.machine, lp))
+        return self._once(("tlb", lp), lambda: core().peek.tlb(self.machine, lp))
 
     def walk(self, gpa: Gpa) -> "WalkInfo":
-        from tdxviz.core import peek
-
-        return self._once(("walk", gpa), lambda: peek.walk(self.machine, gpa))
+        return self._once(("walk", gpa), lambda: core().peek.walk(self.machine, gpa))
 
     def vcpu(self) -> "VcpuInfo":
-        from tdxviz.core import peek
-
-        return self._once(("vcpu",), lambda: peek.vcpu(self.machine))
+        return self._once(("vcpu",), lambda: core().peek.vcpu(self.machine))
 
     def disassembly(self, count: int = 6) -> tuple[tuple[int, bytes, str, bool], ...]:
-        from tdxviz.core import peek
-
-        return self._once(("code", count), lambda: peek.disassembly(self.machine, count))
+        return self._once(("code", count), lambda: core().peek.disassembly(self.machine, count))
 
     def key_rows(self) -> "tuple[KeyRow, ...]":
-        from tdxviz.core import peek
-
-        return self._once(("keys",), lambda: peek.keys(self.machine))
+        return self._once(("keys",), lambda: core().peek.keys(self.machine))
 
     def seen(self, actor: str, hpa: Hpa, size: int) -> "Seen":
         """``observe.Seen``."""
-        from tdxviz.core.observe import observe
-
-        return self._once(("seen", actor, hpa, size), lambda: observe(self.machine, actor, hpa, size))
+        return self._once(
+            ("seen", actor, hpa, size), lambda: core().observe.observe(self.machine, actor, hpa, size)
+        )
 
     def palette(self) -> tuple[int, ...]:
         """Colours of the guest's picture, 0xRRGGBB each."""
-        from tdxviz.core import peek
-
-        return tuple(int(colour.removeprefix("#"), 16) for colour in peek.palette())
+        return tuple(int(colour.removeprefix("#"), 16) for colour in core().peek.palette())
 
     def actors(self) -> tuple[str, ...]:
         """Everybody who can look, guests first."""
-        from tdxviz.core.observe import actors
-
-        return self._once(("actors",), lambda: actors(self.machine))
+        return self._once(("actors",), lambda: core().observe.actors(self.machine))

@@ -24,7 +24,8 @@ def place(moment: Any, ask: Ask, events: Sequence[Any]) -> Hpa:
         return line_of(chosen)
     from tdxviz.ui.present.films import film_at
 
-    film = film_at(events, moment.index)
+    index = moment.index
+    film = ask.once(("film", index, len(events)), lambda: film_at(events, index))
     return line_of(film.hpa) if film and film.hpa is not None else SECRET
 
 

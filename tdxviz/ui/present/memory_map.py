@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tdxviz.core import peek_sept
+from tdxviz.core import peek, peek_sept
 from tdxviz.core.units import PAGE, Hpa, page_of
 from tdxviz.ui.present.hexes import actor_title, spaced
 from tdxviz.ui.present.map_events import TOUCHED, WRITERS, Written, touched
@@ -70,7 +70,12 @@ def _layer(name: str, codes: Codes, kinds: Sequence[Kind]) -> Layer:
 
 def owner_layer(scene: Scene) -> Layer:
     """Who owns each page; the TDX tables by their letters S, T and P."""
-    ask = scene.ask
+    machine = scene.ask.machine
+    tds = tuple(td.tdr for td in peek_sept.guests(machine))
+    return peek.from_ownership(machine, ("owner layer", tds), lambda: _owner_layer(scene.ask))
+
+
+def _owner_layer(ask: Questions) -> Layer:
     codes = np.frombuffer(ask.page_map(), np.uint8).copy()
     letters = ("", "H", "A", "B", "M", "~", "P", "D", "V")
     kinds = [Kind(WORDS[o], o, letter, LONG[o]) for o, letter in zip(OWNERS, letters, strict=True)]
@@ -134,6 +139,10 @@ TYPE_LOOKS = {
 
 def type_layer(scene: Scene) -> Layer:
     """The PAMT: type of each page, private pages by TD and size."""
+    return peek.from_ownership(scene.ask.machine, ("type layer",), lambda: _type_layer(scene))
+
+
+def _type_layer(scene: Scene) -> Layer:
     ask, codes = scene.ask, scene.ground()
     kinds = [Kind("no PAMT", "free", "", "Outside every TDMR: the module knows nothing of these pages.")]
     known: dict[tuple[str, Hpa, int], int] = {}

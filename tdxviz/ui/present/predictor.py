@@ -1,5 +1,6 @@
 """What a processor's branch predictor has learned, from whom, and what swept it."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,8 +42,29 @@ class PredictorPicture:
     caption: str
 
 
-def picture(ask: Questions, events: Sequence[e.Event], index: int, lp: int) -> PredictorPicture:
-    """Everything the panel shows of one logical processor."""
+class Flushes:
+    """Numbers of the events that tell of a flush. Each event of a growing story is looked at once."""
+
+    def __init__(self) -> None:
+        self._events: Sequence[e.Event] = ()
+        self._known = 0
+        self._numbers: list[int] = []
+
+    def before(self, events: Sequence[e.Event], index: int) -> list[int]:
+        """Those among the first ``index`` events, in order."""
+        if events is not self._events or len(events) < self._known:
+            self._events, self._known, self._numbers = events, 0, []
+        for number in range(self._known, len(events)):
+            if isinstance(events[number], e.IbpbIssued | e.BranchHistoryCleared):
+                self._numbers.append(number)
+        self._known = len(events)
+        return self._numbers[: bisect_left(self._numbers, index)]
+
+
+def picture(
+    ask: Questions, events: Sequence[e.Event], index: int, lp: int, flushes: Flushes | None = None
+) -> PredictorPicture:
+    """Everything the panel shows of one logical processor. ``flushes``: kept from picture to picture."""
     predictor = ask.machine.platform.lps[lp].predictor
     learned = (
         *(_target(one.branch, one.target, one.trainer) for one in reversed(predictor.targets.values())),
@@ -52,7 +74,7 @@ def picture(ask: Questions, events: Sequence[e.Event], index: int, lp: int) -> P
     owners = sorted({one.letter for one in learned})
     used = f"{len(predictor.targets)} targets, {len(predictor.returns)} returns"
     return PredictorPicture(
-        f"Branch predictor of LP{lp}", used, learned, history, _sweeps(events, index, lp),
+        f"Branch predictor of LP{lp}", used, learned, history, _sweeps(events, (flushes or Flushes()).before(events, index), lp),
         _caption(ask, lp, owners),
     )  # fmt: skip
 
@@ -77,17 +99,17 @@ def _return(at: int, who: str) -> Learned:
     return Learned("return", owner_token(who), _letter(who), f"RET → {at & 0xFFFF_FFFF:08x}", tip)
 
 
-def _sweeps(events: Sequence[e.Event], index: int, lp: int) -> tuple[Sweep, ...]:
+def _sweeps(events: Sequence[e.Event], numbers: list[int], lp: int) -> tuple[Sweep, ...]:
     """The last flushes on this processor, newest first."""
     found: list[Sweep] = []
-    for at in range(min(index, len(events)) - 1, -1, -1):
+    for at in reversed(numbers):
         event = events[at]
         if event.lp != lp:
             continue
         if isinstance(event, e.IbpbIssued):
             found.append(Sweep("IBPB", f"{event.entries} entries: {event.reason}", at + 1))
-        elif type(event).__name__ == "BranchHistoryCleared":
-            found.append(Sweep("history", getattr(event, "reason", ""), at + 1))
+        elif isinstance(event, e.BranchHistoryCleared):
+            found.append(Sweep("history", event.reason, at + 1))
         if len(found) == 4:
             break
     return tuple(found)

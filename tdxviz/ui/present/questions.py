@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from tdxviz.core.units import PAGE, Hpa
-from tdxviz.ui.present.ask import Ask
+from tdxviz.ui.present.ask import Ask, core
 
 if TYPE_CHECKING:  # the core is heavy and must not be imported before the first paint
     from tdxviz.core.peek import EpochInfo, LineInfo, PageInfo
@@ -34,46 +34,32 @@ class Questions(Ask):
     """``Ask`` for the panels around the stage; every answer is remembered."""
 
     def page(self, hpa: Hpa) -> "PageInfo":
-        from tdxviz.core import peek
-
         page = hpa - hpa % PAGE
-        return self._once(("page", page), lambda: peek.page_info(self.machine, page, self.page_map()))
+        return self._once(("page", page), lambda: core().peek.page_info(self.machine, page, self.page_map()))
 
     def page_map(self) -> bytes:
         """One owner code (index into ``peek.OWNERS``) a page."""
-        from tdxviz.core import peek
-
-        return self._once(("map",), lambda: peek.page_map(self.machine))
+        return self._once(("map",), lambda: core().peek.page_map(self.machine))
 
     def page_lines(self, hpa: Hpa) -> "tuple[LineInfo, ...]":
-        from tdxviz.core import peek
-
         page = hpa - hpa % PAGE
-        return self._once(("lines", page), lambda: peek.page_lines(self.machine, page))
+        return self._once(("lines", page), lambda: core().peek.page_lines(self.machine, page))
 
     def epochs(self) -> "EpochInfo | None":
-        from tdxviz.core import peek
-
-        return self._once(("epochs",), lambda: peek.epochs(self.machine))
+        return self._once(("epochs",), lambda: core().peek.epochs(self.machine))
 
     def host_registers(self, lp: int) -> tuple[int, ...]:
-        from tdxviz.core import peek
-
-        return self._once(("host", lp), lambda: peek.host_registers(self.machine, lp))
+        return self._once(("host", lp), lambda: core().peek.host_registers(self.machine, lp))
 
     def symbols(self) -> dict[str, int]:
-        from tdxviz.core import peek
-
-        return self._once(("symbols",), lambda: peek.symbols(self.machine))
+        return self._once(("symbols",), lambda: core().peek.symbols(self.machine))
 
     def translate(self, gla: int) -> Hpa | None:
         """A linear address of the guest to host-physical, through all its tables."""
-        from tdxviz.core.peek_walk import translate
-
         cpu = self.vcpu()
         return self._once(
             ("gla", gla),
-            lambda: translate(self.machine, gla, cr3=cpu.cr3, paging=bool(cpu.cr0 >> 31)),
+            lambda: core().peek_walk.translate(self.machine, gla, cr3=cpu.cr3, paging=bool(cpu.cr0 >> 31)),
         )
 
     def modes(self) -> tuple[str, ...]:

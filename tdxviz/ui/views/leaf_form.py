@@ -45,6 +45,7 @@ class OperandField(QWidget):
         super().__init__()
         self.operand = operand
         self._words = self._colour = ""
+        self._told: object = None
         self.caption, self.line, self.note = QLabel(), QLineEdit(), QLabel()
         self.line.setObjectName(f"operand_{operand.register}")
         self.line.setAccessibleName(f"{operand.register}: {operand.words}")
@@ -78,6 +79,10 @@ class OperandField(QWidget):
 
     def tell(self, words: str, colour: str, theme: Theme) -> None:
         """What the value means, or what is wrong with it."""
+        told = (words, colour, theme.px(11), self.width())
+        if told == self._told:  # a style sheet, however equal, makes Qt lay the window out again
+            return
+        self._told = told
         self.note.setStyleSheet(f"color: {colour}; font-size: {theme.px(11):.0f}px;")
         self._words, self._colour = words, colour
         self._shorten()

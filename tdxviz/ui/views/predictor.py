@@ -1,12 +1,14 @@
 """The branch predictor: who trained what, the history, and the brooms."""
 
 from collections.abc import Callable
+from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPen
 
 from tdxviz.ui.present import predictor as present
 from tdxviz.ui.present import tlb
+from tdxviz.ui.theme import Theme
 from tdxviz.ui.views.board import Board
 from tdxviz.ui.views.stage_brush import CENTRE, Brush
 
@@ -24,6 +26,10 @@ class PredictorPanel(Board):
     lp: int | None = None
     """The processor chosen by hand; None follows the guest."""
 
+    def __init__(self, bridge: Any, theme: Theme) -> None:
+        self._flushes = present.Flushes()
+        super().__init__(bridge, theme)
+
     def forget(self) -> None:
         self._shown: present.PredictorPicture | None = None
 
@@ -32,7 +38,9 @@ class PredictorPanel(Board):
 
     def picture(self) -> present.PredictorPicture:
         if self._shown is None:
-            self._shown = present.picture(self.ask, self.events, self.moment.index, self.processor())
+            self._shown = present.picture(
+                self.ask, self.events, self.moment.index, self.processor(), self._flushes
+            )
         return self._shown
 
     def shown(self) -> object:

@@ -49,6 +49,24 @@ def test_sweeps_of_this_processor_up_to_the_moment():
     assert [one.index for one in shown(trained(), events, 3).sweeps] == [3, 1]
 
 
+def test_flushes_are_found_in_a_story_that_grows_or_is_another():
+    events, flushes = (
+        [
+            e.IbpbIssued(lp=0, reason="a", entries=1),
+            e.TimePassed(ran=()),
+            e.IbpbIssued(lp=0, reason="b", entries=1),
+        ],
+        present.Flushes(),
+    )
+    assert flushes.before(events, 2) == [0]
+    assert flushes.before(events, 3) == [0, 2]
+    events.append(e.BranchHistoryCleared(lp=1, reason="c"))
+    assert flushes.before(events, 4) == [0, 2, 3]
+    del events[1:]
+    assert flushes.before(events, 4) == [0]
+    assert flushes.before([e.TimePassed(ran=())], 1) == []
+
+
 def test_an_empty_predictor_says_so_and_is_told_in_words():
     picture = shown(Machine("legacy"))
     assert picture.learned == () and "steered by nobody" in picture.caption
