@@ -58,6 +58,8 @@ def _check(leaf: Leaf, number: int) -> str:
 
 
 def _reached(leaf: Leaf, number: int) -> str:
+    if (leaf.name, number) in cases.elsewhere():
+        return f"`{cases.elsewhere()[leaf.name, number]}`"
     case = cases.covered().get((leaf.name, number))
     if case is None:
         return f"nothing: {cases.unreachable().get((leaf.name, number), 'no case')}"

@@ -414,6 +414,15 @@ class SeamcallFailed(Event, frozen=True, kw_only=True, tag=True):
     """What made SEAM shut down, where this is the moment at which it does."""
 
 
+class TdcallInterrupted(Event, frozen=True, kw_only=True, tag=True):
+    """A TDCALL gave way to an interruption that waits. The guest makes it again afterwards; ``done`` of
+    ``of`` pages are behind it."""
+
+    name: str
+    done: int = 0
+    of: int = 0
+
+
 class SeamcallHeld(Event, frozen=True, kw_only=True, tag=True):
     """A SEAMCALL (or TDCALL) is inside the module and takes its time there."""
 

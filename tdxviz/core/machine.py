@@ -193,6 +193,11 @@ class Machine:
         if p.lps[lp].mode != "host":
             self._refuse(command, f"a guest runs on logical processor {lp}; SEAMCALL is the host's")
             return
+        if command.rax >> 63 & 1:
+            self._refuse(
+                command, "RAX bit 63 calls the P-SEAMLDR, which is not modelled, and not the TDX module"
+            )
+            return
         regs: dict[str, int] = dict(zip(SEAMCALL_REGISTERS, _VALUES(command), strict=True))
         if min(regs.values()) < 0 or max(regs.values()) > U64:
             regs = {name: value & U64 for name, value in regs.items()}

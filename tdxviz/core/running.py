@@ -272,7 +272,8 @@ def _lingers(state: State, command: c.Tdcall, checks: int) -> bool:
         return False
     regs = {name.lower(): getattr(command, name.lower(), None) for name in GPR_NAMES}
     named = tuple((name, value) for name, value in regs.items() if value is not None)
-    module.inside[command.lp] = Inside(call.leaf.name, named, tuple(call.locks))
+    seen = tuple(call.seen.items())
+    module.inside[command.lp] = Inside(call.leaf.name, named, tuple(call.locks), call.passed, seen)
     locks = tuple(str(lock) for lock in call.locks)
     state.platform.note(SeamcallHeld(lp=command.lp, name=call.leaf.name, passed=call.passed, locks=locks))
     return True
@@ -286,5 +287,5 @@ def proceed(state: State, lp: int) -> None:
     if not held.name.startswith("TDG."):
         dispatch.proceed(state.platform, module, lp)
         return
-    del module.inside[lp]
-    tdcall(state, c.Tdcall(lp=lp, **dict(held.regs)))
+    tdcall(state, c.Tdcall(lp=lp, **dict(held.regs)))  # which takes it out of ``inside``
+    module.inside.pop(lp, None)

@@ -9,7 +9,7 @@ LANES = ("td-a", "td-b", "vm-a", "module", "host", "device", "probe")
 """Lanes from top to bottom; further guests follow their letters."""
 
 MODULE_EVENTS = (
-    e.LeafReturned, e.SeamcallHeld, e.SystemStateChanged, e.KeyConfigured, e.KotChanged, e.PamtChanged,
+    e.LeafReturned, e.SeamcallHeld, e.TdcallInterrupted, e.SystemStateChanged, e.KeyConfigured, e.KotChanged, e.PamtChanged,
     e.SeptEntryChanged, e.LifecycleChanged, e.OpStateChanged, e.VcpuStateChanged,
     e.MeasurementExtended, e.TdEntered, e.StateSaved, e.RegistersScrubbed, e.TdExited,
     e.TdBecameFatal, e.VeInjected, e.VcpuAssociated, e.IbpbIssued, e.EpochStamped, e.EpochAdvanced,

@@ -48,7 +48,7 @@ CALLS = """{"do":"Seamcall","leaf":"TDH.SYS.INIT"}
 {"do":"Seamcall","leaf":"TDH.SYS.LP.INIT","lp":3}
 {"do":"Seamcall","leaf":"TDH.SYS.CONFIG","rcx":"0x11","rdx":1,"r8":"0x20"}
 {"do":"Seamcall","leaf":"TDH.SYS.INIT","rcx":"0xFFFFFFFFFFFFFFFF"}
-{"do":"Seamcall","rax":"0xFFFFFFFFFFFFFFFF"}
+{"do":"Seamcall","rax":"0x7FFFFFFFFFFFFFFF"}
 """
 
 
@@ -62,7 +62,7 @@ def test_a_file_of_seamcalls_prints_each_completion_with_its_reason(tmp_path, ca
     assert "inputs={RCX 0xffffffffffffffff}" in text
     assert "-> TDX_SYS_CONFIG_NOT_PENDING 0xc000050c00000000: SYS.LP.INIT is missing" in text
     assert "-> TDX_OPERAND_INVALID 0xc000010000000001 (RCX): RCX has reserved bits set [check: RCX" in text
-    assert "6: Seamcall rax=0xffffffffffffffff" in text and "(RAX): RAX has reserved bits set" in text
+    assert "6: Seamcall rax=0x7fffffffffffffff" in text and "(RAX): RAX has reserved bits set" in text
 
 
 def test_tools_get_the_same(tmp_path, capsys):

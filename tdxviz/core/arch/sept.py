@@ -44,6 +44,18 @@ WRITE_BACK = 6 << 3
 FRAME = 0x000F_FFFF_FFFF_F000
 
 
+HOST_PRIORITY = 1 << 52
+"""Set by a host call that finds the entry locked: the next lock is the host's."""
+PENDING = 1 << 56
+PROGRESS_SHIFT, PROGRESS = 12, 511 << 12
+"""Pages of 4 KiB that TDG.MEM.PAGE.ACCEPT has zeroed so far of a pending 2 MiB page."""
+
+
+def progress_of(entry: int, level: int) -> int:
+    """Pages accepted so far, 0 for an entry that is no pending 2 MiB page."""
+    return (entry & PROGRESS) >> PROGRESS_SHIFT if level == 1 and entry & PENDING else 0
+
+
 def code_of(entry: int) -> int:
     """The 7-bit state: bit 0 = entry bit 9, bits 4:1 = bits 56:53, bits 6:5 = bits 7:6."""
     return entry >> 9 & 1 | (entry >> 53 & 15) << 1 | (entry >> 6 & 3) << 5

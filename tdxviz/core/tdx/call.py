@@ -17,7 +17,7 @@ from tdxviz.core.faults import Inconsistent, Lingering, Refused
 from tdxviz.core.hw import physical
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx import pamt
-from tdxviz.core.tdx.locks import Lock
+from tdxviz.core.tdx.locks import Inside, Lock
 from tdxviz.core.tdx.module import Module, PamtEntry
 from tdxviz.core.tdx.structs import Td, Vcpu
 from tdxviz.core.units import GIB, KEYID_SHIFT, MAXPA, MIB, PAGE, Gpa, Hpa, is_private
@@ -52,7 +52,22 @@ class SeptPlace(NamedTuple):
     level: int
     address: Hpa
     value: int
+    """Without the host-priority flag and the progress of an ACCEPT."""
     state: str
+    hkid: int = 0
+    priority: bool = False
+    """The flag was set: the host waits for the entry."""
+    progress: int = 0
+    """4 KiB pages of a pending 2 MiB page that are accepted already."""
+
+
+def sept_place(gpa: Gpa, level: int, address: Hpa, value: int, state: str, hkid: int) -> SeptPlace:
+    """What an entry's bits say."""
+    if not value & (sept.HOST_PRIORITY | sept.PENDING):  # nearly always
+        return SeptPlace(gpa, level, address, value, state, hkid)
+    progress = sept.progress_of(value, level)
+    bare = value & ~(sept.HOST_PRIORITY | (sept.PROGRESS if progress else 0))
+    return SeptPlace(gpa, level, address, bare, state, hkid, bool(value & sept.HOST_PRIORITY), progress)
 
 
 @dataclass(slots=True)
@@ -72,6 +87,12 @@ class Call:
     """Operand of the checks to come, where a row names several (R9 / R10 / R11)."""
     locks: list[Lock] = field(default_factory=list)
     """What this call has locked so far; released with the call."""
+    resumed: Inside | None = None
+    """The call was held inside the module, and goes on."""
+    seen: dict[str, int] = field(default_factory=dict)
+    """What it has read and goes on with."""
+    flags: list[tuple[Hpa, int, bytes]] = field(default_factory=list)
+    """Host-priority flags that it has written: address, HKID, entry."""
 
     def cleared(self, *registers: str) -> None:
         """Output registers that are zero on every exit, unless the leaf says something."""
@@ -115,11 +136,32 @@ class Call:
         assert entry is not None
         return entry
 
-    def take(self, lock: Lock, reason: Reason) -> None:
-        """The next check: a lock, never waited for."""
+    def remember(self, name: str, value: int) -> int:
+        """``value``, or what a held call has read before it was held."""
+        if self.resumed is not None:
+            value = dict(self.resumed.seen).get(name, value)
+        self.seen[name] = value
+        return value
+
+    def has_it_already(self) -> bool:
+        """Whether a held call had passed the check that is next before it was held."""
+        return self.resumed is not None and self.resumed.passed > self.passed
+
+    def take(self, lock: Lock, reason: Reason, place: SeptPlace | None = None) -> None:
+        """The next check: a lock, never waited for. ``place``: the entry that a host call locks."""
         free = not self.is_taken(lock)
+        if place is not None:
+            self.set_priority(place, free=free)
         self.locks.append(lock)
         self.require(free, reason)
+
+    def set_priority(self, place: SeptPlace, *, free: bool) -> None:
+        """A host that finds an entry locked flags it, and the guest's next attempt fails in its favour; a
+        host that gets the lock takes the flag away. Source: module source tdx_locks.h."""
+        if not free:
+            self.flag(place, priority=True)
+        elif place.priority and not self.has_it_already():
+            self.flag(place, priority=False)
 
     def is_taken(self, lock: Lock) -> bool:
         """Whether this call or somebody else holds a lock that excludes this one."""
@@ -192,9 +234,9 @@ class Call:
             if state == "CORRUPT":
                 raise Inconsistent(f"the Secure EPT entry at {address:#x} holds {value:#x}")
             if now == level:
-                return SeptPlace(gpa, now, address, value, state), True
+                return sept_place(gpa, now, address, value, state, hkid), True
             if not value & RWX or value >> 7 & 1:
-                return SeptPlace(gpa, now, address, value, state), False
+                return sept_place(gpa, now, address, value, state, hkid), False
             table, now = sept.frame(value), now - 1
             if not td.owns(table, "PT_EPT"):
                 raise Inconsistent(f"{table:#x} is no Secure EPT page of this TD")
@@ -222,11 +264,11 @@ class Call:
         state, gpa = sept.state_of(value), parent.gpa + number * PAGE_SIZES[level]
         if state == "CORRUPT":
             raise Inconsistent(f"the Secure EPT entry at {address:#x} holds {value:#x}")
-        return SeptPlace(gpa, level, address, value, state)
+        return sept_place(gpa, level, address, value, state, td.hkid)
 
     def report_entry(self, place: SeptPlace) -> None:
         """On Secure EPT errors RCX returns the entry, RDX level and public state."""
-        self.outputs["RCX"] = sept.shown(place.value)
+        self.outputs["RCX"] = sept.shown(place.value | place.progress << sept.PROGRESS_SHIFT)
         public = sept.PUBLIC.get(place.state, 0)
         self.outputs["RDX"] = place.level | public << 8
 
@@ -242,6 +284,8 @@ class Call:
 
     def set_entry(self, td: Td, place: SeptPlace, state: str, hpa: Hpa) -> None:
         value = sept.make_entry(state, hpa)
+        if place.progress and value & sept.PENDING:
+            value |= place.progress << sept.PROGRESS_SHIFT
         physical.write_physical(self.p, place.address, td.hkid, value.to_bytes(8, "little"))
         self.note(
             e.SeptEntryChanged(
@@ -249,6 +293,12 @@ class Call:
                 after=state, hpa=hpa,
             )
         )  # fmt: skip
+
+    def flag(self, place: SeptPlace, *, priority: bool) -> None:
+        """The host-priority flag of an entry, for good: also of a call that is tried on a copy."""
+        value = place.value | place.progress << sept.PROGRESS_SHIFT | priority * sept.HOST_PRIORITY
+        self.flags.append((place.address, place.hkid, value.to_bytes(8, "little")))
+        physical.write_physical(self.p, *self.flags[-1])
 
     # --- effects --------------------------------------------------------------------------
 
@@ -282,16 +332,25 @@ class Call:
         physical.write_page_direct(self.p, page, hkid, content)
 
     def read_shared(self, address: int, size: int) -> bytes:
-        """A host buffer given with a shared KeyID in its address bits."""
+        """A host buffer given with a shared KeyID in its address bits. The module does not ask what lies
+        there; where nothing does, the bus answers with ones."""
         hpa, keyid = address & (1 << KEYID_SHIFT) - 1, address >> KEYID_SHIFT
+        if hpa + size > self.p.size:
+            return b"\xff" * size
         return physical.read_physical(self.p, hpa, keyid, size)
 
+    def write_shared(self, address: int, data: bytes) -> None:
+        """The same for answers in memory; where nothing lies they are lost."""
+        hpa, keyid = address & (1 << KEYID_SHIFT) - 1, address >> KEYID_SHIFT
+        if hpa + len(data) <= self.p.size:
+            physical.write_physical(self.p, hpa, keyid, data)
+
     def shared_address(self, address: int, align: int, size: int) -> bool:
-        """Aligned, shared KeyID, inside memory, outside the SEAM range."""
+        """Aligned, shared KeyID, outside the SEAM range."""
         hpa, keyid = address & (1 << KEYID_SHIFT) - 1, address >> KEYID_SHIFT
         low, high = self.p.seam_range
-        inside = hpa + size <= self.p.size and not (hpa < high and low < hpa + size)
-        return address % align == 0 and not is_private(keyid) and keyid < 16 and inside
+        apart = not (hpa < high and low < hpa + size)
+        return address % align == 0 and not is_private(keyid) and keyid < 16 and apart
 
 
 REGISTERS = frozenset(("RAX", "RCX", "RDX", "RBX", "R8", "R9", "R10", "R11", "R12", "R13"))

@@ -7,9 +7,10 @@ from tdxviz.core.arch import status as s
 from tdxviz.core.arch.leaves import BY_NAME, SEAMCALL, Leaf
 from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.faults import Lingering, Refused
+from tdxviz.core.hw import physical
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx import entry, mem, mem_debug, mem_range, mem_size, mng, mr, phymem, rdwr, sys_, vp
-from tdxviz.core.tdx.call import Call
+from tdxviz.core.tdx.call import Call, quiet
 from tdxviz.core.tdx.locks import Inside
 from tdxviz.core.tdx.module import Module
 from tdxviz.core.tdx.shutdown import guarded
@@ -88,8 +89,9 @@ def is_modelled(leaf: Leaf) -> bool:
     return leaf.name in BODIES
 
 
-def seamcall(p: Platform, m: Module, lp: int, regs: dict[str, int]) -> None:
-    """Run one leaf with raw registers (lower-case names). Every outcome becomes an event."""
+def seamcall(p: Platform, m: Module, lp: int, regs: dict[str, int], resumed: Inside | None = None) -> None:
+    """Run one leaf with raw registers (lower-case names). Every outcome becomes an event. ``resumed``: it
+    was held inside the module."""
     if m.dead:
         p.note(e.SeamcallFailed(lp=lp, how="VMfailInvalid"))
         return
@@ -103,7 +105,7 @@ def seamcall(p: Platform, m: Module, lp: int, regs: dict[str, int]) -> None:
         _finish(p, lp, rax, name, refusal[0], 0, refusal[1], regs, {})
         return
     assert row is not None
-    call = Call(p, m, lp, row, regs)
+    call = Call(p, m, lp, row, regs, resumed=resumed)
     with guarded(p, m, lp):
         try:
             BODIES[name](call)
@@ -135,7 +137,11 @@ def hold(p: Platform, m: Module, lp: int, regs: dict[str, int], checks: int) -> 
             return False
     if twin.dead:
         return False
-    m.inside[lp] = Inside(row.name, tuple(regs.items()), tuple(call.locks))
+    seen = tuple(call.seen.items())
+    m.inside[lp] = Inside(row.name, tuple(regs.items()), tuple(call.locks), call.passed, seen)
+    with quiet(p):
+        for flag in call.flags:
+            physical.write_physical(p, *flag)
     locks = tuple(str(lock) for lock in call.locks)
     p.note(e.SeamcallHeld(lp=lp, name=row.name, passed=call.passed, locks=locks))
     return True
@@ -144,7 +150,7 @@ def hold(p: Platform, m: Module, lp: int, regs: dict[str, int], checks: int) -> 
 def proceed(p: Platform, m: Module, lp: int) -> None:
     """The held call goes on; then the host takes the interrupt that came meanwhile."""
     held = m.inside.pop(lp)
-    seamcall(p, m, lp, dict(held.regs))
+    seamcall(p, m, lp, dict(held.regs), held)
     if p.lps[lp].mode == "host":
         p.lps[lp].pending_interrupt = -1
 

@@ -36,6 +36,8 @@ __all__ = [
 ]  # fmt: skip
 
 HINT, RESUME_L1 = 1 << 52, 1 << 53
+HINT_UP = 8
+"""From RCX bit 52 to bit 60 of a status, where the guest finds the host's hint after a trap-like exit."""
 PROCESS_POSTED = 1 << 7
 """Pin-based control: process posted interrupts."""
 DATA_WRITE = 2
@@ -93,6 +95,9 @@ def enter(call: Call) -> None:
         return
     if vps["LAST_TD_EXIT"] == st.LAST_TD_EXIT["TDVMCALL"]:
         _take_answers(call, lp, vps["VMCALL_MASK"])
+    if trap_like:
+        hint = (rcx & HINT) << HINT_UP
+        lp.cpu.gprs[r.RAX] = lp.cpu.gprs[r.RAX] & ~(HINT << HINT_UP) | hint
     _go(call, vcpu, lp)
     if suspects and tdcs["NOTIFY_ENABLES"] & 1 and not vps["VE_VALID"] and lp.mode == "td":
         _notify(call, lp, suspects[-1])
@@ -109,7 +114,7 @@ def _go(call: Call, vcpu: Vcpu, lp: LogicalProcessor) -> None:
         vps["SHARED_EPTP"] & ~(PAGE - 1), vps["VCPU_EPOCH"], vps["POSTED_INTERRUPT_NOTIFICATION_VECTOR"],
         vps["POSTED_INTERRUPT_DESCRIPTOR_ADDRESS"] & -DESCRIPTOR, bool(vps["PIN_BASED_CONTROLS"] & PROCESS_POSTED),
         instructions.cr4_barred(tdcs["ATTRIBUTES"], tdcs["XFAM"]), bool(tdcs["ATTRIBUTES"] >> 63),
-        tdcs["XFAM"],
+        tdcs["XFAM"], bool(vps["HP_LOCK_BUSY"]),
     )  # fmt: skip
     lp.nmi_window = bool(vps["PEND_NMI"])
     lp.tsc_multiplier, lp.tsc_offset = tdcs["TSC_MULTIPLIER"], tdcs["TSC_OFFSET"]

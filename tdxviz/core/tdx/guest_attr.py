@@ -70,8 +70,15 @@ def attr_wr(call: Call, td: Td, cpu: CpuState, length: int) -> int:
 
 
 def lock_entry(call: Call, place: SeptPlace) -> None:
-    """The next check: the entry's lock, which host leaves take too."""
-    call.take(Lock("SEPT_ENTRY", place.address, exclusive=True), "the Secure EPT entry is locked")
+    """The next check: the entry's lock, which host leaves take too, and whether a host waits for it."""
+    lock = Lock("SEPT_ENTRY", place.address, exclusive=True)
+    if place.priority and not call.has_it_already() and not call.is_taken(lock):
+        raise Refused(
+            s.with_operand("TDX_OPERAND_BUSY_HOST_PRIORITY", "RCX"), None,
+            "the host has found the Secure EPT entry locked before, and goes first",
+        )  # fmt: skip
+    call.take(lock, "the Secure EPT entry is locked")
+    call.remember("host priority", int(place.priority))
 
 
 def found(asked: int, level: int, state: str) -> int:

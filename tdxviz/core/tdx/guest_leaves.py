@@ -13,7 +13,7 @@ from tdxviz.core.arch.leaves import TDCALL, Leaf
 from tdxviz.core.faults import GuestFault, LeftGuest, Lingering, Refused
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.platform import Platform
-from tdxviz.core.tdx import entry, guest_attr, guest_measure, guest_rdwr
+from tdxviz.core.tdx import entry, guest_attr, guest_measure, guest_rdwr, priority
 from tdxviz.core.tdx.call import PAGE_SIZES, Call, quiet
 from tdxviz.core.tdx.mem import GPA_WIDTH, SHARED_BIT
 from tdxviz.core.tdx.module import Module
@@ -32,7 +32,7 @@ PLACE = {name: number for number, name in enumerate(r.GPR_NAMES)}
 
 def tdcall(p: Platform, m: Module, lp: int, length: int) -> GuestFault | None:
     """Serve one TDCALL of the guest that runs on ``lp``."""
-    cpu = p.lps[lp].cpu
+    cpu, resumed = p.lps[lp].cpu, m.inside.pop(lp, None)
     if cpu.bits != 64:
         return GuestFault(GP, 0)
     rax = cpu.gprs[r.RAX]
@@ -43,16 +43,20 @@ def tdcall(p: Platform, m: Module, lp: int, length: int) -> GuestFault | None:
         _return(p, lp, length, name, s.with_operand("TDX_OPERAND_INVALID", "RAX"), 0, refusal, {})
         return None
     assert row is not None
-    call = Call(p, m, lp, row, dict(zip(LOWER, cpu.gprs, strict=True)))
+    call = Call(p, m, lp, row, dict(zip(LOWER, cpu.gprs, strict=True)), resumed=resumed)
     with quiet(p):
         try:
             status = BODIES[row.name](call, entry.running_vcpu(p, m, lp).td, cpu, length)
         except Refused as no:
-            _return(p, lp, length, row.name, no.status, call.passed, no.reason, call.outputs)
+            told = priority.weigh(p, m, lp, no.status)
+            _return(p, lp, length, row.name, told, call.passed, no.reason, call.outputs)
+            priority.give_up(p, m, lp, no.status)
         except LeftGuest:
             pass
         else:
-            _return(p, lp, length, row.name, status, call.passed, "", call.outputs)
+            if status is not None:
+                priority.weigh(p, m, lp, status)
+                _return(p, lp, length, row.name, status, call.passed, "", call.outputs)
     return None
 
 
@@ -144,7 +148,7 @@ def vp_vmcall(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     raise LeftGuest
 
 
-def page_accept(call: Call, td: Td, cpu: CpuState, length: int) -> int:
+def page_accept(call: Call, td: Td, cpu: CpuState, length: int) -> int | None:
     rcx = cpu.gprs[r.RCX]
     level, gpa = rcx & 7, rcx & ~0xFFF
     formed = not rcx & 0xFF8 and level <= 1 and gpa % PAGE_SIZES[level] == 0
@@ -169,10 +173,17 @@ def page_accept(call: Call, td: Td, cpu: CpuState, length: int) -> int:
         _violation(call, place.level, place.state, gpa, level)
     call.passed = len(call.leaf.checks)
     # ---- all checks passed: nothing below can fail ----
-    page = call.mapped_page(td, place)
-    for at in range(page, page + PAGE_SIZES[level], PAGE):
-        call.clear_page(at, td.hkid)
+    page, last = call.mapped_page(td, place), PAGE_SIZES[level] // PAGE - 1
+    waiting = bool(call.seen["host priority"])
+    for number in range(place.progress, last + 1):
+        call.clear_page(page + number * PAGE, td.hkid)
+        if number < last and call.p.lps[call.lp].pending_interrupt >= 0:
+            call.flag(place._replace(progress=number + 1), priority=waiting)
+            call.note(e.TdcallInterrupted(lp=call.lp, name=call.leaf.name, done=number + 1, of=last + 1))
+            return None
     call.set_entry(td, place, "MAPPED" if place.state == "PENDING" else "EXPORTED_DIRTY", page)
+    if waiting:  # read with the entry after it was locked, and written back with it
+        call.flag(call.entry_at(td, gpa, level)[0], priority=True)
     return s.SUCCESS
 
 
@@ -189,7 +200,7 @@ def _violation(call: Call, found: int, state: str, gpa: int, level: int) -> None
     raise LeftGuest
 
 
-Body = Callable[[Call, Td, CpuState, int], int]
+Body = Callable[[Call, Td, CpuState, int], int | None]
 BODIES: dict[str, Body] = {
     "TDG.VP.INFO": vp_info,
     "TDG.VP.VEINFO.GET": veinfo_get,

@@ -35,7 +35,7 @@ def rtmr_extend(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     return s.SUCCESS
 
 
-def report_(call: Call, td: Td, cpu: CpuState, length: int) -> int:
+def report_(call: Call, td: Td, cpu: CpuState, length: int) -> int | None:
     out, data, subtype = call.regs["rcx"], call.regs["rdx"], call.regs["r8"]
     call.require(out % 1024 == 0, f"RCX = {out:#x} is not aligned to 1024 bytes")
     call.require(data % DATA == 0, f"RDX = {data:#x} is not aligned to {DATA} bytes")
@@ -45,6 +45,9 @@ def report_(call: Call, td: Td, cpu: CpuState, length: int) -> int:
     call.take(Lock("RTMR", td.tdr_page), LOCKED)
     call.require(guest_memory.is_valid(out), f"{out:#x} is no GPA of this TD")
     where = guest_memory.place(call, out, "store")
+    if call.p.lps[call.lp].pending_interrupt >= 0:
+        call.note(e.TdcallInterrupted(lp=call.lp, name=call.leaf.name))
+        return None
     # ---- all checks passed: nothing below can fail ----
     physical.write_physical(call.p, *where, report.build(td, content))
     call.note(e.ReportMade(lp=call.lp, td=td.actor, gpa=out, data=content))

@@ -53,15 +53,18 @@ def is_fatal(p: Platform, m: Module, lp: int) -> bool:
         return bool(Td(p, m, m.current[lp].tdr).tdr["FATAL"])
 
 
-def async_exit(p: Platform, m: Module, lp: int, exit_: Exit, *, state: str = "READY") -> None:
-    """Save under the TD's key, scrub, hand the logical processor back to the host."""
+def async_exit(
+    p: Platform, m: Module, lp: int, exit_: Exit, *, state: str = "READY", last: str = "ASYNC_FAULT"
+) -> None:
+    """Save under the TD's key, scrub, hand the logical processor back to the host. ``last``: whether the
+    guest's instruction is made again or was completed (ASYNC_TRAP)."""
     if is_fatal(p, m, lp):
         fatal_exit(p, m, lp, replace(exit_, status=NON_ACCESSIBLE))
         return
     with quiet(p):
         vcpu = running_vcpu(p, m, lp)
         stepping.progress(m, p.lps[lp], vcpu)
-        _save(p, vcpu, p.lps[lp], st.LAST_TD_EXIT["ASYNC_FAULT"])
+        _save(p, vcpu, p.lps[lp], st.LAST_TD_EXIT[last])
         change_state(p, lp, vcpu, state)
         leave_epoch(vcpu)
         _release(p, m, lp, host_registers(exit_), [0] * 16, exit_)

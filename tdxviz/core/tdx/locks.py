@@ -34,3 +34,7 @@ class Inside(NamedTuple):
     name: str
     regs: tuple[tuple[str, int], ...]
     locks: tuple[Lock, ...]
+    passed: int = 0
+    """Checks behind it."""
+    seen: tuple[tuple[str, int], ...] = ()
+    """What it has read and goes on with, whatever stands there by then."""

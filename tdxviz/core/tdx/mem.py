@@ -55,11 +55,11 @@ def lock_tree(call: Call, td: Td, how: str) -> None:
 
 
 def lock_entry(call: Call, place: SeptPlace) -> None:
-    """Bit 11 of the entry: who finds it set is told what the entry holds."""
+    """Bit 11 of the entry: who finds it set is told what the entry holds, and flags it."""
     lock = Lock("SEPT_ENTRY", place.address, exclusive=True)
     if call.is_taken(lock):
         call.report_entry(place)
-    call.take(lock, lambda: f"the Secure EPT entry for {place.gpa:#x} is locked")
+    call.take(lock, lambda: f"the Secure EPT entry for {place.gpa:#x} is locked", place)
 
 
 def page_add(call: Call) -> None:

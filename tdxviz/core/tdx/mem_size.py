@@ -78,6 +78,7 @@ def _mergeable(call: Call, td: Td, place: SeptPlace, table: Hpa) -> tuple[Hpa, s
         call.passed, lock = turn, Lock("SEPT_ENTRY", child.address, exclusive=True)
         call.locks.append(lock)
         free = not any(lock.excludes(other) for other in others)
+        call.set_priority(child, free=free)
         call.require(free, f"the entry of child {number} is locked")
         good = child.value == first.value + number * step
         if number == 0:

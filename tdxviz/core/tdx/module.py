@@ -97,6 +97,8 @@ class Current(NamedTuple):
     perfmon: bool = False
     """ATTRIBUTES.PERFMON: the TD owns the performance counters while it runs."""
     xfam: int = 3
+    losing: bool = False
+    """The vCPU's last TDCALL lost a lock to the host's priority (TDVPS.HP_LOCK_BUSY)."""
 
 
 class Stepping(NamedTuple):

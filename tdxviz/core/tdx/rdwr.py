@@ -5,12 +5,11 @@ Source: tdx-architecture 4 and 13; module source metadata_generic.c.
 
 from tdxviz.core.arch import metadata as md
 from tdxviz.core.arch import structures as lay
-from tdxviz.core.hw import physical
 from tdxviz.core.tdx import entry, metadata
 from tdxviz.core.tdx.call import Call
 from tdxviz.core.tdx.metadata import Store
 from tdxviz.core.tdx.structs import Vcpu
-from tdxviz.core.units import PAGE, split_keyid
+from tdxviz.core.units import PAGE
 
 LP_INIT = "this logical processor has not run TDH.SYS.LP.INIT"
 
@@ -39,7 +38,7 @@ def written(call: Call, store: Store, row: md.Field, index: int, who: str) -> tu
     allowed = getattr(row, who).write
     mask = allowed & asked
     call.require(bool(mask), f"{row.name} cannot be written {WORDS[who]} with mask {asked:#x}")
-    old = metadata.read(store, row, index)
+    old = call.remember(f"{row.name} {index}", metadata.read(store, row, index))
     new = old & ~mask | value & mask
     forbidden = (old ^ value) & asked & ~allowed & (1 << row.bits) - 1
     why = f"bits {forbidden:#x} of {row.name} cannot be changed" if forbidden else ""
@@ -75,7 +74,8 @@ def mng_wr(call: Call) -> None:
     old, new = written(call, store, row, index, store.host_access)
     whole = row.name != "HP_LOCK_TIMEOUT" or call.regs["r9"] == md.ALL
     call.require(whole, f"HP_LOCK_TIMEOUT takes the full write mask, not {call.regs['r9']:#x}")
-    call.require(True, "another processor changed the field at the same moment")
+    same = metadata.read(store, row, index) == old
+    call.require(same, f"another processor has changed {row.name} meanwhile")
     # ---- all checks passed: nothing below can fail ----
     metadata.write(store, row, index, new)
     call.outputs["R8"] = old
@@ -172,7 +172,7 @@ def sys_rdall(call: Call) -> None:
     call.require(call.shared_address(buffer, PAGE, PAGE), f"RDX = {buffer:#x} is no usable shared page")
     first = first_of_list(call)
     # ---- all checks passed: nothing below can fail ----
-    physical.write_physical(call.p, *split_keyid(buffer), system_list(Store(call.p, call.m), first, "host"))
+    call.write_shared(buffer, system_list(Store(call.p, call.m), first, "host"))
 
 
 def first_of_list(call: Call) -> tuple[md.Field, int] | None:

@@ -5,13 +5,12 @@ import struct
 from tdxviz.core import events as e
 from tdxviz.core.arch import msr_policy
 from tdxviz.core.arch import structures as lay
-from tdxviz.core.hw import physical
 from tdxviz.core.tdx import pamt, td_params
 from tdxviz.core.tdx.call import Call
 from tdxviz.core.tdx.locks import Lock
 from tdxviz.core.tdx.module import KotEntry, Tdmr
 from tdxviz.core.tdx.tdmr import parse_tdmr
-from tdxviz.core.units import GIB, MAXPA, MIB, PAGE, is_private, split_keyid
+from tdxviz.core.units import GIB, MAXPA, MIB, PAGE, is_private
 
 TDMR_INFO_SIZE = 512
 SYSINFO_SIZE, MOST_CMRS = 1024, 32
@@ -128,9 +127,9 @@ def info(call: Call) -> None:
     call.require(usable, f"R8 = {regs['r8']:#x} is no usable shared buffer")
     call.require(regs["r9"] >= MOST_CMRS, f"R9 = {regs['r9']}: there may be {MOST_CMRS} CMRs")
     # ---- all checks passed: nothing below can fail ----
-    physical.write_physical(call.p, *split_keyid(regs["rcx"]), _sysinfo())
+    call.write_shared(regs["rcx"], _sysinfo())
     cmrs = b"".join(struct.pack("<QQ", base, size) for base, size in config.cmrs)
-    physical.write_physical(call.p, *split_keyid(regs["r8"]), cmrs.ljust(MOST_CMRS * 16, b"\x00"))
+    call.write_shared(regs["r8"], cmrs.ljust(MOST_CMRS * 16, b"\x00"))
     call.outputs |= {"RDX": SYSINFO_SIZE, "R9": MOST_CMRS}
 
 

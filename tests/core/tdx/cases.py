@@ -4,6 +4,7 @@ A ``checks_*`` module may hold
 ``CASES``        (leaf, index of the check) -> how to reach exactly that check;
 ``VALID``        leaf -> a call that passes every check, for leaves that the honest build never uses;
 ``UNREACHABLE``  (leaf, index) -> why no machine of ours can ever fail there;
+``ELSEWHERE``    (leaf, index) -> the test that reaches it in a way of its own;
 ``SKIPPED``      leaf -> how many checks of its row an honest call does not come to.
 """
 
@@ -79,9 +80,15 @@ def unreachable() -> dict[Key, str]:
 
 
 @cache
+def elsewhere() -> dict[Key, str]:
+    """Checks that no case reaches but a test of its own: ``module.function``."""
+    return gather("ELSEWHERE")
+
+
+@cache
 def covered() -> dict[Key, Case]:
     """(leaf, check) -> its case, given or generic."""
-    given, without = gather("CASES"), gather("UNREACHABLE")
+    given, without = gather("CASES"), gather("UNREACHABLE") | elsewhere()
     found: dict[Key, Case] = {}
     for key in keys():
         case = given.get(key) or (None if key in without else generic(*key))

@@ -2,14 +2,17 @@
 
 from tdxviz.core.arch.leaves import BY_NAME
 from tdxviz.core.commands import Seamcall, Tdcall
-from tdxviz.core.events import SeamcallHeld
+from tdxviz.core.events import SeamcallHeld, TdEntered
+from tdxviz.core.faults import EptViolation
 from tdxviz.core.host import layout
+from tdxviz.core.tdx import guest_side
 from tdxviz.core.tdx.locks import Inside, Lock
 from tests.core.tdx import kit
 from tests.core.tdx.cases import TD_2M, Case, Key
 from tests.core.tdx.checks_mem_range import TABLE, TDR, kick
 
 OTHER_LP = 2
+FLAGGED = "the host flags the entry, and the guest's next attempt fails in its favour"
 NO_WRITER = "only migration leaves take the OP_STATE lock exclusively; they are not modelled yet"
 
 
@@ -86,7 +89,7 @@ def common(leaf: str, text: str) -> Case | None:
     if text.lower().startswith(("secure-ept tree lock", "sept tree lock")):
         return Case(prepare=(TREE_SHARED if "exclusive" in text else TREE_EXCLUSIVE,))
     if text.startswith("SEPT entry lock"):
-        return Case(prepare=(entry(call.rcx & ~0xFF8),))
+        return Case(prepare=(entry(call.rcx & ~0xFF8),), changes=FLAGGED)
     return None
 
 
@@ -111,7 +114,7 @@ def _everything() -> tuple[dict[Key, Case], dict[Key, str]]:
             elif check.text.startswith("SEPT entry lock") and leaf in TREE_EXCLUSIVE_LEAVES:
                 at = TD_2M | 1
                 guest = accepting(at, hpa=kit.FREE_PAGE)
-                found[leaf, number] = Case({"rcx": at}, (guest,), stage="running")
+                found[leaf, number] = Case({"rcx": at}, (guest,), stage="running", changes=FLAGGED)
             elif case := common(leaf, check.text):
                 found[leaf, number] = case
     return found, without
@@ -134,6 +137,15 @@ def extending(machine) -> None:
     """Another vCPU of the TD is inside TDG.MR.RTMR.EXTEND."""
     lock = Lock("RTMR", TDR, exclusive=True)
     machine.module.inside[1] = Inside("TDG.MR.RTMR.EXTEND", (), (lock,))
+
+
+def suspected(machine) -> None:
+    """The same instruction has met the same page that is not there once too often."""
+    kick(machine)
+    for _ in range(7):
+        assert isinstance(machine.do(Seamcall(rax=0, rcx=layout.TDVPR))[-1], TdEntered)
+        outcome = EptViolation(layout.GUEST_BASE + 0xD000, "load", state="FREE", level=0)
+        guest_side.guest_ept_violation(machine.platform, machine.module, 0, outcome)
 
 
 OWN: dict[Key, Case] = {
@@ -159,7 +171,7 @@ OWN: dict[Key, Case] = {
     ("TDH.MEM.PAGE.PROMOTE", 22): Case(prepare=(page(kit.FREE_PAGE + 0x5000),)),
     ("TDH.MEM.PAGE.PROMOTE", 19): Case(
         {"rcx": GUEST_TABLE, "lp": 0}, (held("TDH.MEM.SEPT.RD", 15, rcx=GUEST_TABLE & ~1, rdx=TDR),),
-        stage="TDH.MR.FINALIZE", outputs={"RCX": 7, "RDX": 132 << 8 | 1},
+        stage="TDH.MR.FINALIZE", changes=FLAGGED, outputs={"RCX": 7, "RDX": 132 << 8 | 1},
     ),
     ("TDH.MEM.PAGE.DEMOTE", 30): Case(prepare=(page(kit.FREE_PAGE + 0x5000),)),
     ("TDH.MEM.SEPT.REMOVE", 16): Case(prepare=(page(TABLE),)),
@@ -172,5 +184,6 @@ OWN: dict[Key, Case] = {
     ("TDH.PHYMEM.CACHE.WB", 2): Case(
         prepare=(held("TDH.MNG.CREATE", 6, rcx=kit.FREE_PAGE, rdx=0x30),)
     ),
+    ("TDH.VP.ENTER", 21): Case(stage="running", prepare=(suspected, TREE_SHARED)),
     ("TDH.VP.ENTER", 20): Case(prepare=(held("TDH.MEM.TRACK", 10, rcx=TDR),)),
 }  # fmt: skip

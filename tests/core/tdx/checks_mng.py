@@ -34,9 +34,10 @@ VALID: dict[str, tuple[str, dict[str, int], tuple[kit.Prepare, ...]]] = {
     "TDH.MNG.KEY.RECLAIMID": ("TDH.MNG.INIT", {"rcx": layout.TDR}, ()),
 }
 
-UNREACHABLE: dict[Key, str] = {
-    ("TDH.MNG.WR", 13): "nobody else changes the field between the module's read and its compare-and-swap",
+ELSEWHERE: dict[Key, str] = {
+    ("TDH.MNG.WR", 13): "test_dispatch.test_a_field_that_another_processor_writes_meanwhile_is_busy",
 }
+"""The refusal comes when a held call goes on."""
 
 CASES: dict[Key, Case] = {
     ("TDH.MNG.RD", 0): Case(version=2),

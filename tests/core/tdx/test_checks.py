@@ -1,5 +1,7 @@
 """Every check of every modelled leaf: reached alone, with its status and operand, changing nothing."""
 
+import importlib
+
 import pytest
 
 from tdxviz.core.arch import state_table as st
@@ -171,8 +173,15 @@ def test_accept_zeroes_the_page_and_maps_it():
 
 
 def test_every_check_of_every_modelled_leaf_has_a_case_or_a_reason():
-    everything, reached, without = set(cases.keys()), set(cases.covered()), set(cases.unreachable())
+    everything, reached = set(cases.keys()), set(cases.covered())
+    without = set(cases.unreachable()) | set(cases.elsewhere())
     assert everything - reached - without == set(), "a new row or check needs its case in checks_*.py"
     assert reached & without == set()
     assert (reached | without) - everything == set()
     assert set(cases.gather("CASES")) <= everything
+
+
+@pytest.mark.parametrize("name", cases.elsewhere().values())
+def test_a_test_of_its_own_is_there(name):
+    module, function = name.split(".")
+    assert callable(getattr(importlib.import_module(f"tests.core.tdx.{module}"), function))

@@ -1,5 +1,6 @@
 """The dispatcher: its own checks in order, and any registers whatever."""
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from tdxviz.core import events as e
 from tdxviz.core.arch import metadata as md
 from tdxviz.core.arch import status as s
 from tdxviz.core.arch.leaves import BY_NAME, SEAMCALL, TDCALL
-from tdxviz.core.commands import Seamcall, Tdcall
+from tdxviz.core.commands import Proceed, Seamcall, Tdcall
 from tdxviz.core.host import layout
 from tdxviz.core.machine import Machine
 from tdxviz.core.tdx import dispatch, guest_leaves
@@ -19,7 +20,7 @@ from tests.core.tdx import kit
     ("stage", "rax", "status"),
     [
         ("TDH.MNG.CREATE", 1 << 24, "TDX_OPERAND_INVALID"),
-        ("TDH.MNG.CREATE", 1 << 63 | 9, "TDX_OPERAND_INVALID"),
+        ("TDH.MNG.CREATE", 1 << 62 | 9, "TDX_OPERAND_INVALID"),
         ("TDH.MNG.CREATE", 9 | 1 << 16, "TDX_OPERAND_INVALID"),
         ("TDH.MNG.CREATE", 999, "TDX_OPERAND_INVALID"),
         ("TDH.MNG.CREATE", 42, "TDX_OPERAND_INVALID"),
@@ -35,6 +36,34 @@ def test_what_no_leaf_gets_to_see(stage, rax, status):
     if status == "TDX_OPERAND_INVALID":
         assert s.operand_of(returned.status) == "RAX"
     assert kit.essence(machine) == before
+
+
+@pytest.mark.parametrize("rax", [1 << 63, 1 << 63 | 9, (1 << 64) - 1])
+def test_bit_63_calls_the_loader_and_never_reaches_the_module(rax):
+    machine = kit.before("running")
+    before = machine.fingerprint()
+    (refused,) = machine.do(Seamcall(rax=rax, lp=1))
+    assert "P-SEAMLDR" in refused.reason
+    assert machine.fingerprint() == before
+
+
+@pytest.mark.parametrize("name", ["VM_CTLS", "HP_LOCK_TIMEOUT"])
+def test_a_field_that_another_processor_writes_meanwhile_is_busy(name):
+    machine = kit.before("TDH.MNG.WR")
+    field = md.named(name).element_id(1 if name == "VM_CTLS" else 0)
+    value = 1 if name == "VM_CTLS" else 20_000
+    write = Seamcall(rax=13, rcx=layout.TDR, rdx=field, r8=value, r9=(1 << 64) - 1)
+    assert isinstance(machine.do(msgspec.structs.replace(write, lp=1, hold=12))[-1], e.SeamcallHeld)
+    twin = machine.copy()
+    assert kit.answer(twin.do(Proceed(lp=1))).status == 0
+    assert kit.answer(machine.do(msgspec.structs.replace(write, lp=2))).status == 0
+    alone = machine.copy()
+    del alone.module.inside[1]
+    refused = kit.answer(machine.do(Proceed(lp=1)))
+    assert refused.status == s.with_operand("TDX_OPERAND_BUSY", "METADATA_FIELD")
+    assert (refused.passed, refused.outputs["R8"]) == (13, 0)
+    assert kit.essence(machine) == kit.essence(alone)
+    assert kit.td(machine).tdcs["VM_CTLS1" if name == "VM_CTLS" else name] == value
 
 
 @pytest.mark.parametrize(
@@ -107,7 +136,7 @@ RAX = (
     | st.builds(lambda a, b: a | b << 16, LEAF, st.integers(0, 3))
 )
 STAGES = st.sampled_from([*dispatch.BODIES, "running"])
-FINAL = (e.LeafReturned, e.SeamcallFailed, e.TdEntered)
+FINAL = (e.LeafReturned, e.SeamcallFailed, e.TdEntered, e.CommandRefused)
 
 
 @settings(max_examples=400, deadline=None)

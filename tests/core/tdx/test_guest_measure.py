@@ -109,3 +109,17 @@ def test_a_pending_operand_becomes_ve_where_the_td_wants_it(running):
     assert [n.reason for n in events if isinstance(n, e.VeInjected)] == [48]
     vps = kit.vcpu(machine).vps  # (this guest has no #VE handler yet)
     assert (vps["VE_VALID"], vps["VE_EXIT_REASON"], vps["VE_GPA"]) == (0xFFFF_FFFF, 48, gpa)
+
+
+def test_a_report_is_made_again_after_an_interruption_that_waits():
+    machine = kit.before("running")
+    where = {"rcx": checks_guest.PAGE_GPA, "rdx": checks_guest.PAGE_GPA, "r8": 0}
+    before = kit.essence(machine)
+    machine.platform.lps[0].pending_interrupt = 0x31
+    events = kit.tdcall(machine, "TDG.MR.REPORT", **where)
+    assert events[-1] == e.TdcallInterrupted(lp=0, name="TDG.MR.REPORT")
+    machine.platform.lps[0].pending_interrupt = -1
+    twin = machine.copy()
+    twin.platform.lps[0].cpu = kit.before("running").platform.lps[0].cpu
+    assert kit.essence(twin) == before
+    assert kit.answer(kit.tdcall(machine, "TDG.MR.REPORT", **where)).status == 0
