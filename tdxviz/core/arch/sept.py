@@ -51,6 +51,15 @@ PROGRESS_SHIFT, PROGRESS = 12, 511 << 12
 """Pages of 4 KiB that TDG.MEM.PAGE.ACCEPT has zeroed so far of a pending 2 MiB page."""
 
 
+NON_LEAF = ("NL_MAPPED", "NL_BLOCKED")
+ALIASES = 7 << 58
+
+
+def alias(vm: int) -> int:
+    """The flag of an entry that leads to a table: L2 VM ``vm`` has one there too."""
+    return 1 << 57 + vm
+
+
 def progress_of(entry: int, level: int) -> int:
     """Pages accepted so far, 0 for an entry that is no pending 2 MiB page."""
     return (entry & PROGRESS) >> PROGRESS_SHIFT if level == 1 and entry & PENDING else 0

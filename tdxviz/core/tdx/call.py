@@ -284,6 +284,8 @@ class Call:
 
     def set_entry(self, td: Td, place: SeptPlace, state: str, hpa: Hpa) -> None:
         value = sept.make_entry(state, hpa)
+        if state in sept.NON_LEAF and place.state in sept.NON_LEAF:
+            value |= place.value & sept.ALIASES
         if place.progress and value & sept.PENDING:
             value |= place.progress << sept.PROGRESS_SHIFT
         physical.write_physical(self.p, place.address, td.hkid, value.to_bytes(8, "little"))

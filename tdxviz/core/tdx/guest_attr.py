@@ -1,6 +1,6 @@
 """TDG.MEM.PAGE.ATTR.RD and WR: a page's size, whether it is pending, and what the TD's VMs may do there.
 
-L2 VMs have no Secure EPT in the model, so WR comes as far as the walk for one of them, which fails.
+L2 VMs have tables at most, so WR comes as far as the walk for one of them.
 Source: tdx-architecture 5; attestation-and-migration 6.3; module source tdg_mem_page_attr_rd.c, _wr.c.
 """
 
@@ -8,7 +8,7 @@ from tdxviz.core.arch import exits, sept
 from tdxviz.core.arch import status as s
 from tdxviz.core.faults import LeftGuest, Refused
 from tdxviz.core.hw.cpu import CpuState
-from tdxviz.core.tdx import entry
+from tdxviz.core.tdx import entry, l2_sept
 from tdxviz.core.tdx.call import PAGE_SIZES, Call, SeptPlace
 from tdxviz.core.tdx.guest_memory import SHARED_BIT
 from tdxviz.core.tdx.locks import Lock
@@ -109,17 +109,21 @@ def _require_vms(call: Call, wanted: list[int], flags: list[int], count: int) ->
 def _l2_attributes(
     call: Call, td: Td, place: SeptPlace, wanted: list[int], flags: list[int], count: int
 ) -> None:  # fmt: skip
-    """Legal attributes need an L2 Secure EPT entry, and there is none."""
+    """Legal attributes need an entry in that VM's Secure EPT; making a page there is not modelled."""
     asked = {vm: wanted[vm] & (flags[vm] | VALID) for vm in range(1, count + 1) if wanted[vm] & VALID}
     present = {vm: attributes for vm, attributes in asked.items() if attributes & (R | W | XS | XU)}
     legal = all(attributes & R or not attributes & W for attributes in present.values())
     call.require(legal, "an attribute combination writes without reading")
     for vm in present:
+        reached = l2_sept.walk(call, td, vm, place.gpa, place.level).level
+        if reached == place.level:
+            why = "pages of L2 VMs are not modelled yet in tdxviz; the real module maps this one"
+            raise Refused(s.with_operand("TDX_OPERAND_INVALID", "RAX"), None, why)
         why = f"VM {vm} has no Secure EPT page for {place.gpa:#x}"
         if td.tdcs[f"VM_CTLS{vm}"] & EXIT_ON_MISSING_L2:
-            details = place.level << 3 | vm << 15  # (place of the VM index unverified)
+            details = reached << 3 | vm << 15  # (place of the VM index unverified)
             _leave(call, place.gpa, why, GPA_DETAILS | details << 32)
-        raise Refused(s.STATUS["TDX_L2_SEPT_WALK_FAILED"] | vm << 16 | place.level, None, why)
+        raise Refused(s.STATUS["TDX_L2_SEPT_WALK_FAILED"] | vm << 16 | reached, None, why)
 
 
 def _leaf(call: Call, td: Td, gpa: Gpa) -> SeptPlace:

@@ -5,11 +5,11 @@ How it is blocked, moved and taken away: ``mem_range``, ``mem_size``, ``mem_debu
 
 from tdxviz.core.arch import sept
 from tdxviz.core.hw import physical
-from tdxviz.core.tdx import measurement
+from tdxviz.core.tdx import l2_sept, measurement
 from tdxviz.core.tdx.call import PAGE_SIZES, Call, SeptPlace
 from tdxviz.core.tdx.locks import Lock
 from tdxviz.core.tdx.structs import Td
-from tdxviz.core.units import PAGE, Gpa
+from tdxviz.core.units import PAGE, Gpa, Hpa
 
 LEVEL_MASK = 0xFFF
 ROOT_LEVEL = 3
@@ -86,24 +86,94 @@ def page_add(call: Call) -> None:
 def sept_add(call: Call) -> None:
     call.cleared("RCX", "RDX")
     version, rdx = call.regs["rax"] >> 16 & 0xFF, call.regs["rdx"]
-    call.require(version == 0, "version 1 (L2 Secure EPT pages) is not modelled yet")
-    call.require(not rdx & 0xFFE, f"RDX = {rdx:#x} has reserved bits set")
+    call.require(version <= 1, f"this leaf has no version {version}")
+    vms = l2_sept.VMS if version else ()
+    pages = {vm: l2_sept.page_operand(call, vm) for vm in (0, *vms)}
+    if version:
+        call.outputs |= {f"R{8 + vm}": page for vm, page in pages.items()}
+    call.require(not rdx & 0xFFE and not rdx >> 52, f"RDX = {rdx:#x} has reserved bits set")
     td = call.open_tdr("RDX", "sh", mask=ALLOW_EXISTING)
     call.state(td)
     place = sept_operand(call, td, 1, ROOT_LEVEL, ("FREE", "NL_MAPPED"))
-    call.require(call.regs["r8"] != (1 << 64) - 1, "R8 is the null address")
-    existing = place.state == "NL_MAPPED"
-    if existing and not rdx & ALLOW_EXISTING:
+    fresh = {0} if _l1_page(call, place, pages[0], version) else set()
+    found: dict[int, l2_sept.L2Place] = {}
+    for vm in vms:
+        if pages[vm] != l2_sept.NULL_PA:
+            found[vm] = _l2_page(call, td, place, vm, pages[vm])
+            fresh |= {vm} if found[vm].value == l2_sept.FREE else set()
+    # ---- all checks passed but one, which comes between two pages ----
+    if 0 in fresh:
+        call.clear_page(pages[0], td.hkid, sept.FREE_ENTRY.to_bytes(8, "little"))
+        call.set_entry(td, place, "NL_MAPPED", pages[0])
+        td.add_children(1)
+        call.give_page(pages[0], "PT_EPT", td.tdr_page)
+        _consumed(call, 0, version)
+    wanted = [(found[vm], pages[vm]) for vm in vms if vm in fresh]
+    _add_l2_pages(call, td, place, wanted, added=0 in fresh)
+    call.passed = AFTER_L2_PAGES + 1 if version else AFTER_L1_PAGE
+
+
+AFTER_L1_PAGE, AFTER_L2_PAGES = 23, 30
+"""Checks of SEPT.ADD behind the L1 table, behind those of the L2 VMs."""
+
+
+def _l1_page(call: Call, place: SeptPlace, page: int, version: int) -> bool:
+    """The checks on R8. Whether it becomes the table; version 1 may do without it where there is one."""
+    given, existing = page != l2_sept.NULL_PA, place.state == "NL_MAPPED"
+    call.require(given or bool(version), "R8 is the null address")
+    allowed = not given or bool(call.regs["rdx"] & ALLOW_EXISTING)
+    good = allowed if existing else given
+    if not good:
         call.report_entry(place)
-    call.require(not existing or bool(rdx & ALLOW_EXISTING), "there is a Secure EPT page already")
-    if existing:
-        return
-    page = call.free_page("R8")
-    # ---- all checks passed: nothing below can fail ----
-    call.clear_page(page, td.hkid, sept.FREE_ENTRY.to_bytes(8, "little"))
-    call.set_entry(td, place, "NL_MAPPED", page)
-    td.add_children(1)
-    call.give_page(page, "PT_EPT", td.tdr_page)
+    call.require(
+        good, "there is a Secure EPT page already" if existing else "there is no Secure EPT page yet"
+    )
+    if not existing:
+        call.typed_page_at("R8", page, "ex", "PT_NDA")
+    elif given and version:
+        call.outputs["R8"] = page | l2_sept.NOT_USED
+    call.passed = AFTER_L1_PAGE
+    return not existing
+
+
+def _l2_page(call: Call, td: Td, above: SeptPlace, vm: int, page: int) -> l2_sept.L2Place:
+    """The checks on the page of one L2 VM, and the entry that leads to it or will."""
+    name, call.passed = f"R{8 + vm}", AFTER_L1_PAGE
+    count = td.tdcs["NUM_L2_VMS"]
+    call.require(vm <= count, f"the TD has {count} L2 VMs, not {vm}", operand=name)
+    place = l2_sept.require_walk(call, td, vm, above.gpa, above.level)
+    call.operand = name
+    if place.value == l2_sept.FREE:
+        call.typed_page_at(name, page, "ex", "PT_NDA")
+    call.operand, call.passed = "", AFTER_L2_PAGES - 1
+    if place.value != l2_sept.FREE:
+        allowed = bool(call.regs["rdx"] & ALLOW_EXISTING)
+        if not allowed:
+            l2_sept.report(call, place)
+        call.require(allowed, f"L2 VM {vm} has a Secure EPT page already")
+        call.outputs[name] = page | l2_sept.NOT_USED
+    return place
+
+
+def _add_l2_pages(
+    call: Call, td: Td, above: SeptPlace, wanted: list[tuple[l2_sept.L2Place, Hpa]], *, added: bool
+) -> None:  # fmt: skip
+    """The last check comes between two pages; what was added stays."""
+    for place, page in wanted:
+        free = not added or call.p.lps[call.lp].pending_interrupt < 0
+        if not free:
+            call.outputs |= {"RCX": call.regs["rcx"], "RDX": call.regs["rdx"]}
+        call.passed = AFTER_L2_PAGES
+        call.require(free, "a host interrupt is pending; call again")
+        l2_sept.add(call, td, above, place, page)
+        _consumed(call, place.vm, version=1)
+        added = True
+
+
+def _consumed(call: Call, vm: int, version: int) -> None:
+    """The page has become a table: the host need not give it again."""
+    if version:
+        call.outputs[f"R{8 + vm}"] = l2_sept.NULL_PA
 
 
 def page_aug(call: Call) -> None:

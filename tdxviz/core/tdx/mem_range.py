@@ -5,7 +5,7 @@ Source: tdx-architecture 4, 7.4, 8.2.
 
 from tdxviz.core import events as e
 from tdxviz.core.arch import sept
-from tdxviz.core.tdx import tracking
+from tdxviz.core.tdx import l2_sept, tracking
 from tdxviz.core.tdx.call import PAGE_SIZES, Call, SeptPlace
 from tdxviz.core.tdx.locks import Lock
 from tdxviz.core.tdx.mem import ROOT_LEVEL, sept_operand, sept_place
@@ -17,7 +17,6 @@ IMPORTING = ("MEMORY_IMPORT", "STATE_IMPORT", "POST_IMPORT", "LIVE_IMPORT")
 ENTRIES = 512
 L2_ATTRIBUTES = 1
 DEBUG = 1
-NULL_PA = (1 << 64) - 1
 
 
 def behind(call: Call, td: Td, place: SeptPlace) -> Hpa:
@@ -88,7 +87,7 @@ def sept_remove(call: Call) -> None:
     call.cleared("RCX", "RDX")
     version = call.regs["rax"] >> 16 & 0xFF
     if version:
-        call.outputs |= dict.fromkeys(("R9", "R10", "R11"), NULL_PA)  # no L2 Secure EPT page is removed
+        call.outputs |= dict.fromkeys(("R9", "R10", "R11"), l2_sept.NULL_PA)
     call.require(version <= 1, f"this leaf has no version {version}")
     td = call.open_tdr("RDX", "sh")
     call.state(td)
@@ -99,8 +98,12 @@ def sept_remove(call: Call) -> None:
     used = next((n for n in range(ENTRIES) if call.child(td, place, page, n).state != "FREE"), None)
     if used is not None:
         call.report_entry(place)
-    call.require(used is None, f"entry {used} of the Secure EPT page {page:#x} is not FREE")
+    beside, busy = l2_sept.lock_tables(call, td, place) if used is None else ([], "")
+    why = busy or f"entry {used} of the Secure EPT page {page:#x} is not FREE"
+    call.require(used is None and not busy, why, status="TDX_OPERAND_BUSY" if busy else "")
     # ---- all checks passed: nothing below can fail ----
+    given_back = l2_sept.remove_all(call, td, beside)
+    call.outputs |= given_back if version else {}
     call.set_entry(td, place, "FREE", 0)
     td.add_children(-1)
     call.free(page)
@@ -118,4 +121,4 @@ def sept_rd(call: Call) -> None:
     # ---- all checks passed: nothing below can fail ----
     call.report_entry(place)
     if l2:
-        call.outputs["R8"] = 0  # L2 VMs are not modelled: no entry has an alias
+        call.outputs["R8"] = 0  # L2 leaves are not modelled: no page has an alias

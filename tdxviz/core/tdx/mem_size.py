@@ -1,15 +1,14 @@
 """TDH.MEM.PAGE.RELOCATE, PROMOTE and DEMOTE: another place, or another size, for the same content.
 
-L2 VMs are not modelled: no entry has an alias in one, and no L2 Secure EPT page exists, so an L2
-page that the host hands to DEMOTE ends in the failed walk of its check. Source: tdx-architecture 4, 7.4.
+L2 VMs may have tables (``l2_sept``) but no leaves: a page has no alias in one. Source: tdx-architecture 4, 7.4.
 """
 
 from tdxviz.core.arch import sept
 from tdxviz.core.hw import physical
-from tdxviz.core.tdx import tracking
+from tdxviz.core.tdx import l2_sept, tracking
 from tdxviz.core.tdx.call import PAGE_SIZES, Call, SeptPlace
 from tdxviz.core.tdx.locks import Lock
-from tdxviz.core.tdx.mem import ROOT_LEVEL, sept_operand
+from tdxviz.core.tdx.mem import sept_operand
 from tdxviz.core.tdx.module import PamtEntry
 from tdxviz.core.tdx.structs import Td
 from tdxviz.core.units import PAGE, Hpa
@@ -17,8 +16,6 @@ from tdxviz.core.units import PAGE, Hpa
 MOVABLE = tuple(name for name, state in sept.STATES.items() if state.leaf)
 ENTRIES = 512
 L2_SEPT_ADD_MODE = 1
-NULL_PA = (1 << 64) - 1
-BIT_63 = 1 << 63
 
 
 def page_relocate(call: Call) -> None:
@@ -44,7 +41,7 @@ def page_promote(call: Call) -> None:
     version = call.regs["rax"] >> 16 & 0xFF
     call.cleared("RCX", "RDX")
     if version:
-        call.outputs |= dict.fromkeys(("R9", "R10", "R11"), NULL_PA)
+        call.outputs |= dict.fromkeys(("R9", "R10", "R11"), l2_sept.NULL_PA)
     call.require(version <= 1, f"this leaf has no version {version}")
     td = call.open_tdr("RDX", "sh")
     call.state(td)
@@ -54,8 +51,13 @@ def page_promote(call: Call) -> None:
     tracking.require_tracked(call, td, place, table)
     base, state = _mergeable(call, td, place, table)
     _no_interrupt(call)
+    beside, busy = l2_sept.lock_tables(call, td, place)
+    if busy:
+        call.require(False, busy)
     call.lock(base, "ex", PAGE_SIZES[place.level])
     # ---- all checks passed: nothing below can fail ----
+    given_back = l2_sept.remove_all(call, td, beside)
+    call.outputs |= given_back if version else {}
     small = PAGE_SIZES[place.level - 1]
     for page in range(base + small, base + ENTRIES * small, small):
         call.m.set_page(page, PamtEntry("PT_NDA"))
@@ -107,7 +109,7 @@ def page_demote(call: Call) -> None:
     page = call.mapped_page(td, place)
     tracking.require_tracked(call, td, place, page)
     table = call.free_page("R8")
-    unused = _l2_pages(call, td)
+    unused, beside = _l2_pages(call, td, place)
     _no_interrupt(call)
     call.lock(page, "ex", PAGE_SIZES[place.level])
     # ---- all checks passed: nothing below can fail ----
@@ -120,30 +122,33 @@ def page_demote(call: Call) -> None:
     call.set_entry(td, place, "NL_MAPPED", table)
     td.add_children(1)
     call.give_page(table, "PT_EPT", td.tdr_page)
+    for l2_place, l2_page in beside:
+        l2_sept.add(call, td, place, l2_place, l2_page)
     call.outputs |= unused
 
 
-def _l2_pages(call: Call, td: Td) -> dict[str, int]:
-    """The checks on R9 to R11, for every L2 VM that the TD was made for; what these return on success."""
-    count = td.tdcs["NUM_L2_VMS"]
+def _l2_pages(
+    call: Call, td: Td, place: SeptPlace
+) -> tuple[dict[str, int], list[tuple[l2_sept.L2Place, Hpa]]]:
+    """The checks on R9 to R11, for every L2 VM that the TD was made for; what these return on success, and
+    where the pages go that are used."""
+    vms = range(1, td.tdcs["NUM_L2_VMS"] + 1)
     sparse, first = call.regs["rdx"] & L2_SEPT_ADD_MODE, call.passed
-    given = {f"R{8 + vm}": call.regs[f"r{8 + vm}"] for vm in range(1, count + 1)}
-    used = [name for name, page in given.items() if page != NULL_PA and not sparse]
     unused: dict[str, int] = {}
-    for name, page in given.items():
+    pages: dict[int, Hpa] = {}
+    for vm in vms:
+        page, name = l2_sept.page_operand(call, vm), f"R{8 + vm}"
         call.passed, call.operand = first, name
-        call.require(True, "the entry has an alias in that L2 VM")  # none has
-        if name in used:
-            call.typed_page_at(name, page & ~BIT_63, "ex", "PT_NDA")
-        elif page != NULL_PA:
-            unused[name] = page | BIT_63
+        call.require(True, "the entry has an alias in that L2 VM")  # no leaf has
+        if page != l2_sept.NULL_PA and not sparse:
+            pages[vm] = call.typed_page_at(name, page, "ex", "PT_NDA")
+        elif page != l2_sept.NULL_PA:
+            unused[name] = page | l2_sept.NOT_USED
     call.operand = ""
-    for name in used:
+    beside = []
+    for vm, page in pages.items():
         call.passed = first + 5
         _no_interrupt(call)
-        vm = int(name[1:]) - 8
-        call.detail = vm << 16 | ROOT_LEVEL
-        call.outputs |= {"RCX": sept.SUPPRESS_VE, "RDX": ROOT_LEVEL | vm << 16}
-        call.require(False, f"L2 VM {vm} has no Secure EPT page at level {ROOT_LEVEL}")
+        beside.append((l2_sept.require_walk(call, td, vm, place.gpa, place.level), page))
     call.passed = first + 7
-    return unused
+    return unused, beside

@@ -18,8 +18,10 @@ from pathlib import Path
 from tdxviz.core.arch import sept
 from tdxviz.core.arch.leaves import BY_NAME
 from tdxviz.core.host import layout
+from tdxviz.core.hw import physical
 from tdxviz.core.tdx import dispatch, guest_leaves
 from tdxviz.core.tdx.call import Call
+from tdxviz.core.tdx.module import PamtEntry
 from tests.core.tdx import kit
 
 Key = tuple[str, int]
@@ -159,6 +161,26 @@ ALWAYS: dict[str, tuple[str, ...]] = {
     "TDG.VP.RD": ("RDX", "R8"), "TDG.VM.RD": ("R8",), "TDG.SYS.RD": ("RDX", "R8"),
 }  # fmt: skip
 """Leaf -> registers that every exit of it writes."""
+L2_ROOTS = (0x0070_0000, 0x0070_1000, 0x0070_2000)
+"""Free pages that the scenario never uses."""
+
+
+def partitioned(count: int) -> kit.Prepare:
+    """As if the TD had been made for so many L2 VMs: each has the root of a Secure EPT."""
+
+    def prepare(machine) -> None:
+        td = kit.td(machine)
+        for vm, page in enumerate(L2_ROOTS[:count]):
+            physical.write_page_direct(machine.platform, page, td.hkid, bytes(4096))
+            machine.module.set_page(page, PamtEntry("PT_TDCX", layout.TDR))
+            td.tdr[f"TDCX_PA{6 + vm}"] = page
+        td.tdr["NUM_TDCX"] = 6 + count
+        td.tdcs["NUM_L2_VMS"] = count
+        td.add_children(count)
+
+    return prepare
+
+
 NO_ENTROPY = (kit.config(entropy=False),)
 BLOCKED_KEYS = (kit.config(pconfig_free=False),)
 LARGE_LEAF = kit.first("TDH.MEM.PAGE.AUG", rcx=TD_2M | 1, rdx=layout.TDR, r8=kit.FREE_PAGE)

@@ -6,7 +6,7 @@ from tdxviz.core.host import layout
 from tdxviz.core.hw import physical
 from tdxviz.core.units import PAGE
 from tests.core.tdx import kit
-from tests.core.tdx.cases import TD_2M, Case, Key
+from tests.core.tdx.cases import TD_2M, Case, Key, partitioned
 
 ACCEPT, ATTR_RD, ATTR_WR = "TDG.MEM.PAGE.ACCEPT", "TDG.MEM.PAGE.ATTR.RD", "TDG.MEM.PAGE.ATTR.WR"
 ALL = (1 << 64) - 1
@@ -100,9 +100,7 @@ CASES: dict[Key, Case] = {
     ),
     (ATTR_WR, 4): Case({"rcx": layout.GUEST_BASE | 1, "rdx": 0, "r8": 0}, detail=1),
     (ATTR_WR, 5): Case({"rcx": FREE_GPA, "rdx": 0, "r8": 0}, exits=violation(FREE_GPA, 0, "FREE", kind=5)),
-    (ATTR_WR, 6): Case(
-        {"rcx": PAGE_GPA, "rdx": 0x8002 << 16, "r8": 0xFFFF << 16}, (kit.tdcs_field("NUM_L2_VMS", 1),)
-    ),
+    (ATTR_WR, 6): Case({"rcx": PAGE_GPA, "rdx": 0x8002 << 16, "r8": 0xFFFF << 16}, (partitioned(1),)),
     (ACCEPT, 0): Case({"rcx": 2}),
     (ACCEPT, 1): Case({"rcx": 1 << 47}),
     (ACCEPT, 2): Case({"rcx": TD_2M + PAGE}, (large_leaf, accepted), detail=1),

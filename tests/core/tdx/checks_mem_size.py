@@ -2,7 +2,7 @@
 
 from tdxviz.core.host import boot, layout
 from tests.core.tdx import kit
-from tests.core.tdx.cases import FAR_AWAY, TD_2M, Case, Key, sept_entry
+from tests.core.tdx.cases import FAR_AWAY, TD_2M, Case, Key, partitioned, sept_entry
 from tests.core.tdx.checks_mem_range import (
     BASE,
     LARGE,
@@ -21,7 +21,7 @@ TO_SPLIT = (LARGE, block(TD_2M | 1), TRACK, kick)
 SMALL_PAGES = (*TO_SPLIT, SPLIT)
 DEBUG = kit.tdcs_field("ATTRIBUTES", boot.SEPT_VE_DISABLE | 1)
 RUNNING, LP = "running", {"rdx": TDR, "lp": 1}
-ONE_L2, SPARE = kit.tdcs_field("NUM_L2_VMS", 1), TABLE + 0x1000
+ONE_L2, SPARE = partitioned(1), TABLE + 0x1000
 
 VALID = {
     "TDH.MEM.PAGE.RELOCATE": (
@@ -65,7 +65,7 @@ CASES: dict[Key, Case] = {
     ("TDH.MEM.PAGE.DEMOTE", 26): Case({"r9": layout.PAMT_4K}, (ONE_L2,), operand="R9"),
     ("TDH.MEM.PAGE.DEMOTE", 27): Case({"r9": SPARE}, (ONE_L2, pending_interrupt)),
     ("TDH.MEM.PAGE.DEMOTE", 28): Case(
-        {"r9": SPARE}, (ONE_L2,), detail=1 << 16 | 3, outputs={"RCX": 1 << 63, "RDX": 1 << 16 | 3},
+        {"r9": SPARE}, (ONE_L2,), detail=1 << 16 | 3, outputs={"RCX": 1 << 63, "RDX": 1 << 16 | 64 << 8 | 3},
     ),
     ("TDH.MEM.PAGE.DEMOTE", 29): Case(prepare=(pending_interrupt,)),
     ("TDH.MEM.RD", 9): Case(stage=RUNNING),
@@ -79,6 +79,6 @@ CASES: dict[Key, Case] = {
     ("TDH.MEM.WR", 15): Case(prepare=(sept_entry(BASE, "BLOCKEDW"),)),
 }  # fmt: skip
 UNREACHABLE: dict[Key, str] = {
-    ("TDH.MEM.PAGE.DEMOTE", 22): "L2 VMs are not modelled: no entry has an alias in one",
+    ("TDH.MEM.PAGE.DEMOTE", 22): "L2 leaves are not modelled: no page has an alias in an L2 VM",
     ("TDH.MEM.RD", 15): "every state of a present leaf can be read",
 }

@@ -5,7 +5,7 @@ import pytest
 from tdxviz.core.arch import status as s
 from tdxviz.core.host import layout
 from tests.core.tdx import checks_guest, kit
-from tests.core.tdx.cases import TD_2M
+from tests.core.tdx.cases import TD_2M, partitioned
 
 GPA = checks_guest.PAGE_GPA
 
@@ -28,7 +28,7 @@ def test_size_pending_and_rights_of_a_page():
 @pytest.mark.parametrize("exit_wanted", [0, 1])
 def test_an_l2_vm_has_no_secure_ept_here(exit_wanted):
     machine = kit.before("running")
-    kit.tdcs_field("NUM_L2_VMS", 2)(machine)
+    partitioned(2)(machine)
     kit.tdcs_field("VM_CTLS2", exit_wanted)(machine)
     events = kit.tdcall(machine, "TDG.MEM.PAGE.ATTR.WR", rcx=GPA, rdx=0x8003 << 32, r8=0xFFFF << 32)
     returned = kit.answer(events)
@@ -36,4 +36,4 @@ def test_an_l2_vm_has_no_secure_ept_here(exit_wanted):
         assert (returned.name, returned.status) == ("TDH.VP.ENTER", 48)
         assert machine.platform.lps[0].gprs[8] == layout.GUEST_BASE | (GPA & 0xF000)
     else:
-        assert returned.status == s.STATUS["TDX_L2_SEPT_WALK_FAILED"] | 2 << 16
+        assert returned.status == s.STATUS["TDX_L2_SEPT_WALK_FAILED"] | 2 << 16 | 3

@@ -9,6 +9,7 @@ from tdxviz.core.machine import Machine
 from tdxviz.core.tdx.call import PAGE_SIZES
 from tdxviz.core.units import GIB, MIB, PAGE
 from tests.core.tdx import kit
+from tests.core.tdx.cases import partitioned
 
 GPA, HPA = 5 * GIB, 2 * GIB
 TDR = layout.TDR
@@ -88,7 +89,7 @@ def test_a_hole_or_another_state_among_the_children_forbids_merging(gigabyte):
 
 def test_a_demotion_that_fails_leaves_the_l2_registers_alone():
     machine = kit.before("TDH.MEM.PAGE.DEMOTE")
-    kit.tdcs_field("NUM_L2_VMS", 2)(machine)
+    partitioned(2)(machine)
     call = kit.registers(kit.valid("TDH.MEM.PAGE.DEMOTE")) | {"rdx": layout.TDR | 1, "r9": 0x1000, "r10": 8}
     twin = machine.copy()
     kit.config(entropy=True)(twin)
