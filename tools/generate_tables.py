@@ -27,11 +27,19 @@ ADDED: dict[str, tuple[int, dict[str, str | None]]] = {
             "operand": "RCX",
         },
     ),
+    "TDG.VM.WR": (
+        4,
+        {
+            "check": "element compare-and-swap succeeds",
+            "status": "TDX_OPERAND_BUSY",
+            "operand": "METADATA_FIELD",
+        },
+    ),
     "TDG.VM.RD": (2, {"check": f"v1: {NULL_ID}", "status": FIRST_ID, "operand": None}),
     "TDG.VP.RD": (1, {"check": NULL_ID, "status": FIRST_ID, "operand": None}),
 }
 """Checks that the researched rows leave out: where they come in the row, and what they are.
-Source: module source, branch 1.5: tdh_mem_page_promote.c, tdg_vm_rd_wr.c, tdg_vp_rd_wr.c."""
+Source: module source, branch 1.5: tdh_mem_page_promote.c, tdg_vm_rd_wr.c, tdg_vp_rd_wr.c, metadata_td.c."""
 
 
 def load(shared: Path, name: str) -> dict:

@@ -58,6 +58,9 @@ def _write(call: Call, store: Store, context: int) -> int:
     call.require(call.regs["rcx"] == 0, f"RCX = {call.regs['rcx']:#x} must be 0")
     row, index = rdwr.find(call, context, call.regs["rdx"])
     old, new = rdwr.written(call, store, row, index, "guest")
+    if context == md.TD:
+        same = metadata.read(store, row, index) == old
+        call.require(same, f"another vCPU has changed {row.name} meanwhile")
     # ---- all checks passed: nothing below can fail ----
     metadata.write(store, row, index, new)
     call.outputs["R8"] = old & row.guest.read

@@ -78,7 +78,7 @@ def mng_wr(call: Call) -> None:
     call.require(same, f"another processor has changed {row.name} meanwhile")
     # ---- all checks passed: nothing below can fail ----
     metadata.write(store, row, index, new)
-    call.outputs["R8"] = old
+    call.outputs["R8"] = old & getattr(row, store.host_access).read
 
 
 def _versioned(call: Call) -> tuple[int, int]:
@@ -126,7 +126,7 @@ def vp_wr(call: Call) -> None:
     call.require(missing < 0, f"the VMCS field {missing:#x} was not set yet")
     # ---- all checks passed: nothing below can fail ----
     metadata.write(store, row, index, new)
-    call.outputs["R8"] = old
+    call.outputs["R8"] = old & getattr(row, store.host_access).read
 
 
 def _open_vcpu(call: Call, states: tuple[str, ...]) -> Vcpu:

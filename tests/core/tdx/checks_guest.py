@@ -112,6 +112,11 @@ CASES: dict[Key, Case] = {
     ),
 }
 
+ELSEWHERE: dict[Key, str] = {
+    ("TDG.VM.WR", 4): "test_guest_leaves.test_a_field_that_somebody_else_changes_meanwhile_is_busy",
+}
+"""The refusal comes when a held call goes on."""
+
 VALID: dict[str, tuple[str, dict[str, int], tuple[kit.Prepare, ...]]] = {
     "TDG.VP.INFO": ("running", {}, ()),
     "TDG.VP.VEINFO.GET": ("running", {}, (kit.vps_field("VE_VALID", 0xFFFF_FFFF),)),

@@ -5,7 +5,8 @@ import pytest
 from tdxviz.core import events as e
 from tdxviz.core.arch import metadata as md
 from tdxviz.core.arch import registers as r
-from tdxviz.core.commands import Tdcall
+from tdxviz.core.arch import status as s
+from tdxviz.core.commands import Proceed, Tdcall
 from tdxviz.core.faults import Intercept
 from tdxviz.core.tdx import guest_side
 from tests.core.tdx import kit
@@ -60,3 +61,15 @@ def test_tdcall_with_raw_registers_keeps_those_that_are_not_named(running):
     assert [n.name for n in events if isinstance(n, e.LeafReturned)] == ["TDG.VP.INFO"]
     cpu = machine.platform.lps[0].cpu
     assert (cpu.gprs[r.RBX], cpu.gprs[r.RSI], cpu.rip) == (0x77, before.gprs[r.RSI], before.rip)
+
+
+def test_a_field_that_somebody_else_changes_meanwhile_is_busy(running):
+    machine = running.copy()
+    write = {"rcx": 0, "rdx": md.named("NOTIFY_ENABLES").id, "r8": 1, "r9": ALL}
+    assert isinstance(machine.do(Tdcall(rax=8, hold=4, **write))[-1], e.SeamcallHeld)
+    alone = machine.copy()
+    assert kit.answer(alone.do(Proceed(lp=0))).status == 0
+    kit.tdcs_field("NOTIFY_ENABLES", 1)(machine)
+    refused = kit.answer(machine.do(Proceed(lp=0)))
+    assert refused.status == s.with_operand("TDX_OPERAND_BUSY", "METADATA_FIELD")
+    assert (refused.passed, refused.outputs["R8"]) == (4, 0)

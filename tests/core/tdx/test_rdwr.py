@@ -158,3 +158,13 @@ def test_the_context_bits_of_the_null_id_do_not_count(bits, production):
         assert s.name_of(returned.status) == "TDX_METADATA_FIRST_FIELD_ID_IN_CONTEXT"
     listed = kit.answer(kit.seamcall(production.copy(), "TDH.SYS.RDALL", rdx=0x0030_0000, r8=null))
     assert listed.status == 0
+
+
+def test_the_old_value_of_a_write_is_masked_like_a_read(production):
+    machine = production.copy()
+    vps = kit.vcpu(machine).vps
+    vps["PIN_BASED_CONTROLS"] = 0xFF
+    vps["POSTED_INTERRUPT_NOTIFICATION_VECTOR"] = 0x30
+    vps["POSTED_INTERRUPT_DESCRIPTOR_ADDRESS"] = 0x1000
+    written = write(machine, "TDH.VP.WR", "Pin-based VM-execution controls", 0, 0x80)
+    assert (written.status, written.outputs["R8"]) == (0, 0x80)
