@@ -34,7 +34,7 @@ class Entry(NamedTuple):
 
     @property
     def hpa(self) -> Hpa:
-        return sept.frame(self.value) if self.is_leaf or self.is_table else 0
+        return sept.page_of(self.value, self.level) if self.is_leaf or self.is_table else 0
 
     @property
     def is_leaf(self) -> bool:

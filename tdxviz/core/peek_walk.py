@@ -119,7 +119,7 @@ def page_now(machine: Machine, gpa: Gpa, tdr: Hpa) -> Hpa | None:
     known = sept.STATES.get(last.state)
     if known is None or not known.leaf:
         return None
-    page = sept.frame(last.value) | gpa & (1 << 12 + 9 * last.level) - PAGE
+    page = sept.page_of(last.value, last.level) | gpa & (1 << 12 + 9 * last.level) - PAGE
     return page if _ownership(machine, td, page)[2] else None
 
 

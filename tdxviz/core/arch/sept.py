@@ -86,6 +86,11 @@ def frame(entry: int) -> Hpa:
     return entry & FRAME
 
 
+def page_of(entry: int, level: int) -> Hpa:
+    """The page or table that an entry names, whatever an ACCEPT has noted there."""
+    return entry & (FRAME & ~PROGRESS if progress_of(entry, level) else FRAME)
+
+
 RWX, LEAF_BIT, IPAT = 7, 1 << 7, 1 << 6
 SHOWN_OF_LEAF = RWX | 7 << 3 | IPAT | LEAF_BIT | FRAME | SUPPRESS_VE
 SHOWN_OF_NON_LEAF = RWX | LEAF_BIT

@@ -3,6 +3,7 @@
 import pytest
 
 from tdxviz.core import events as e
+from tdxviz.core import peek_sept, peek_walk
 from tdxviz.core.arch import sept
 from tdxviz.core.arch import status as s
 from tdxviz.core.arch.leaves import BY_NAME
@@ -193,3 +194,13 @@ def test_progress_survives_block_and_unblock_and_not_a_demotion():
     for number in (0, 1, 511):
         read = kit.answer(twin.do(Seamcall(rax=SEPT_RD, rcx=TD_2M + number * 0x1000, rdx=TDR, lp=1)))
         assert read.outputs["RCX"] & 0xF_FFFF_FFFF_F000 == kit.FREE_PAGE + number * 0x1000
+
+
+def test_the_views_know_the_page_of_a_half_accepted_entry():
+    machine = kit.before("running")
+    checks_guest.large_leaf(machine)
+    machine.platform.lps[0].pending_interrupt = 0x31
+    kit.tdcall(machine, "TDG.MEM.PAGE.ACCEPT", rcx=TD_2M | 1)
+    actor, leaf = peek_sept.leaves(machine)[kit.FREE_PAGE]
+    assert (actor, leaf.gpa, leaf.state) == ("td-a", TD_2M, "PENDING")
+    assert peek_walk.page_now(machine, TD_2M + 0x5000, TDR) == kit.FREE_PAGE + 0x5000
