@@ -126,6 +126,8 @@ class VmMap(Command, frozen=True, kw_only=True, tag=True):
     """Bit 0 read, 1 write, 2 execute; 0 takes the page away."""
     keyid: Hkid = 0
     """KeyID bits of the address in the entry. Private ones are reserved bits outside SEAM."""
+    trace: bool = True
+    """Without it the mapping alone is noted, not the host's reads and writes of its tables."""
 
 
 class VmEnter(Command, frozen=True, kw_only=True, tag=True):

@@ -117,4 +117,4 @@ def build_vm(
     for gpa, hpa in pages.frames.items():
         content = pages.content.get(gpa, bytes(PAGE))
         yield HostWrite(hpa=hpa, data=content, how="full-line", lp=lp, trace=trace)
-        yield VmMap(vm=vm, gpa=gpa, hpa=hpa, tables=tables + PAGE)
+        yield VmMap(vm=vm, gpa=gpa, hpa=hpa, tables=tables + PAGE, trace=trace)

@@ -3,12 +3,16 @@
 import pytest
 
 from tdxviz.core import events as e
+from tdxviz.core.arch import sept
 from tdxviz.core.arch.leaves import BY_NAME
-from tdxviz.core.commands import Seamcall
+from tdxviz.core.commands import EvictLine, Seamcall
 from tdxviz.core.drive import drive
 from tdxviz.core.host import layout, second
+from tdxviz.core.hw import physical
 from tdxviz.core.observe import actors, guest_actor, observe
 from tdxviz.core.peek import page_map, vcpu
+from tdxviz.core.peek_walk import walk
+from tdxviz.core.tdx.inspect import tds
 from tdxviz.core.units import page_of
 
 SECRET = layout.hpa_of(layout.symbol("password"))
@@ -76,6 +80,26 @@ def test_an_ordinary_vm_runs_in_every_world(ready, world):
     assert len(page_map(machine)) == machine.platform.size // 4096
     drive(machine, second.leave(machine))
     assert machine.platform.lps[layout.SECOND_LP].mode == "host"
+
+
+@pytest.mark.parametrize("world", ["li", "ci"])
+def test_a_page_mapped_into_both_tds_would_not_be_read_by_the_second(ready, world):
+    """As if the module had a defect: TD-B's Secure EPT leads to TD-A's page, past the PAMT."""
+    machine = ready(world)
+    machine.do(EvictLine(hpa=SECRET, keyid=layout.HKIDS[0]))
+    expected = observe(machine, "td-a", SECRET, 64).data
+    drive(machine, second.build(machine))
+    td = tds(machine.platform, machine.module)[1]
+    entry = walk(machine, second.PLACE, td).steps[-1].entry_hpa
+    mapped = sept.make_entry("MAPPED", page_of(SECRET)).to_bytes(8, "little")
+    physical.write_physical(machine.platform, entry, td.hkid, mapped)
+    story, _ = drive(machine, second.look(machine))
+    seen = loads(story, "td-b")
+    if world == "ci":  # the MAC was made under another key
+        assert seen == b""
+        assert [n.context for n in story if isinstance(n, e.MachineCheckRaised)] == ["td-b"]
+    else:  # the owner bit is 1: noise
+        assert len(seen) == 64 and seen != expected and any(seen)
 
 
 def test_a_private_keyid_in_its_ept_leaves_the_vm(ready):

@@ -17,7 +17,7 @@ from tdxviz.core.commands import (
     Seamcall,
 )
 from tdxviz.core.drive import drive
-from tdxviz.core.host import boot, layout
+from tdxviz.core.host import boot, layout, memory
 from tdxviz.core.machine import Machine
 from tdxviz.core.tdx import pamt
 from tdxviz.core.units import GIB, LINE, MIB, PAGE, line_of
@@ -107,6 +107,34 @@ def test_the_exit_of_a_td_needs_its_locks(ready):
     machine.do(RaiseInterrupt(lp=0))
     assert shut(machine.do(RunGuest(steps=1))) == [line]
     assert machine.platform.lps[0].mode == "host" and machine.module.dead
+
+
+@pytest.mark.parametrize(
+    ("name", "page", "regs"),
+    [
+        ("TDH.MEM.PAGE.AUG", layout.SPARE, {"rcx": 0x8000_B000, "rdx": layout.TDR, "r8": layout.SPARE}),
+        ("TDH.PHYMEM.PAGE.RECLAIM", PAGE_OF_SECRET, {"rcx": PAGE_OF_SECRET}),
+        ("TDH.MEM.SEPT.ADD", layout.SPARE, {"rcx": 0x4000_0002, "rdx": layout.TDR, "r8": layout.SPARE}),
+        ("TDH.MNG.CREATE", layout.SPARE, {"rcx": layout.SPARE, "rdx": 0x22}),
+        ("TDH.VP.RD", layout.TDVPR, {"rcx": layout.TDVPR}),
+        ("TDH.MR.FINALIZE", layout.TDR, {"rcx": layout.TDR}),
+    ],
+)
+def test_every_leaf_that_uses_a_page_meets_its_entry(ready, name, page, regs):
+    machine = ready("ci")
+    assert shut(call(machine.copy(), name, **regs)) == []
+    line = line_of(entry(machine, page))
+    overwrite(machine, line)
+    assert shut(call(machine, name, **regs)) == [line]
+
+
+def test_removing_a_page_meets_the_entry_of_the_page_that_is_mapped(ready):
+    machine = ready("ci")
+    drive(machine, memory.shoot_down(machine, layout.symbol("password") & -PAGE))
+    line = line_of(entry(machine, PAGE_OF_SECRET))
+    overwrite(machine, line)
+    regs = {"rcx": layout.symbol("password") & -PAGE, "rdx": layout.TDR}
+    assert shut(call(machine, "TDH.MEM.PAGE.REMOVE", **regs)) == [line]
 
 
 def damage_by_dma(machine, line):
