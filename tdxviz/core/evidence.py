@@ -290,6 +290,11 @@ class Evidence:
             self.decided_by = maps.rule_words(event.rule)
 
     @weigh.register
+    def _(self, event: e.LineDecrypted) -> None:
+        if event.rule == "owned-zeros" and self.touches(event.hpa, LINE):
+            self.decided_by = self.decided_by or maps.rule_words(event.rule)
+
+    @weigh.register
     def _(self, event: e.MachineCheckRaised) -> None:
         if event.context == self.case.guest:
             self.alarmed = True

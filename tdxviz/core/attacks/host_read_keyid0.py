@@ -2,6 +2,8 @@
 
 from tdxviz.core.attacks.scene import Attack, Play, Scene
 from tdxviz.core.commands import HostRead
+from tdxviz.core.host import second
+from tdxviz.core.units import page_of
 
 
 def play(scene: Scene) -> Play:
@@ -10,6 +12,18 @@ def play(scene: Scene) -> Play:
     yield from scene.evict(secret)
     scene.target(secret)
     yield HostRead(hpa=secret, size=64, keyid=0)
+
+
+def other_vm_reader(scene: Scene) -> Play:
+    """An ordinary VM of the host's reads for it: the secret's page is put into that VM's EPT."""
+    secret = scene.at("password")
+    yield from scene.run_until("loop_end")
+    yield from scene.evict(secret)
+    scene.target(secret)
+    yield from second.build_vm(scene.machine)
+    yield from second.map_vm(page_of(secret))
+    yield from second.look(scene.machine)
+    yield from second.leave(scene.machine)
 
 
 ATTACK = Attack(
@@ -23,4 +37,4 @@ ATTACK = Attack(
     property="memory-confidentiality",
     source="attack catalogue 1; rule R3",
     play=play,
-)
+).with_variants(("other-vm-reader", "An ordinary VM reads, through its own EPT", other_vm_reader))

@@ -76,6 +76,8 @@ VARIANTS = {
     "hkid-reuse-without-flush:shared-hkid": ("prevented", "TDX_OPERAND_INVALID"),
     "hkid-reuse-without-flush:read-after-teardown": ("prevented", "64 zero bytes read"),
     "host-read-private-keyid:via-ept": ("prevented", "EPT misconfiguration exit"),
+    "host-read-keyid0:other-vm-reader": ("prevented", "8 zero bytes read"),
+    "dma-write-private:partial-dma": ("detected", "#MC"),
     "severed-remap:cross-td": ("prevented", "TDX_PAGE_METADATA_INCORRECT"),
     "severed-remap:reclaim-live": ("prevented", "TDX_LIFECYCLE_STATE_INCORRECT"),
     "severed-remap:reclaim-tdr-early": ("prevented", "TDX_TD_ASSOCIATED_PAGES_EXIST"),
@@ -96,7 +98,13 @@ VARIANTS = {
     "mapgpa-lie:to-shared": ("prevented", "EPT violation TD exit"),
 }
 """What the catalogue says about the variants that are modelled: class, and a signal of it."""
-WITH_A_TARGET = {"drop-and-reaug-naive:naive-guest", "overwrite-tdvps:vmcs-page", "severed-remap:cross-td"}
+WITH_A_TARGET = {
+    "dma-write-private:partial-dma",
+    "host-read-keyid0:other-vm-reader",
+    "drop-and-reaug-naive:naive-guest",
+    "overwrite-tdvps:vmcs-page",
+    "severed-remap:cross-td",
+}
 """What an ordinary VM offers them, they get."""
 
 
