@@ -609,6 +609,12 @@ class VmExited(Event, frozen=True, kw_only=True, tag=True):
     """Where an EPT violation happened; -1 for other exits."""
     qualification: int = 0
     """Of a port access (reason 30): size - 1, IN (8), string (16), REP (32), immediate (64), port << 16."""
+    length: int = 0
+    """Of the instruction that left with RIP still at it (INS, OUTS)."""
+    linear: int = -1
+    """Guest-linear address of INS and OUTS."""
+    information: int = 0
+    """VM-exit instruction information of INS and OUTS: address size 9:7, segment 17:15."""
 
 
 class VmConfigured(Event, frozen=True, kw_only=True, tag=True):

@@ -77,13 +77,19 @@ class Intercept(Architectural):
     ``name`` is the mnemonic in upper case: CPUID, HLT, TDCALL, IN, OUT, RDMSR, WRMSR, ...
     """
 
-    def __init__(self, name: str, length: int, qualification: int = 0) -> None:
+    def __init__(
+        self, name: str, length: int, qualification: int = 0, *, linear: Gla = -1, information: int = 0
+    ) -> None:
         super().__init__(name, length)
         self.name = name
         self.length = length
         self.qualification = qualification
         """Exit qualification as VMX tells it; of a port access: size - 1, IN (8), string (16), REP (32),
         immediate (64), port << 16."""
+        self.linear = linear
+        """Of INS and OUTS: the memory operand; -1 else."""
+        self.information = information
+        """VM-exit instruction information; of INS and OUTS: address size 9:7, segment 17:15."""
 
 
 class Refused(Architectural):

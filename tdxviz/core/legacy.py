@@ -7,20 +7,19 @@ Nothing here protects the guest; that is the point of the contrast.
 from typing import TypeAlias
 
 from tdxviz.core import commands as c
+from tdxviz.core import legacy_guest
 from tdxviz.core.arch import exits
 from tdxviz.core.events import (
     CommandRefused,
-    CpuidAnswered,
     MachineCheckRaised,
     VmConfigured,
     VmEntered,
     VmExited,
     VmStateWritten,
-    VmxOperationEntered,
 )
 from tdxviz.core.faults import Architectural, EptViolation, GuestFault, Intercept, MachineCheck
-from tdxviz.core.hw import msr_access, path, physical
-from tdxviz.core.hw.cpu import GPR_NAMES, RAX, RBX, RCX, RDX
+from tdxviz.core.hw import path, physical
+from tdxviz.core.hw.cpu import GPR_NAMES
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import INIT, MSMI, NMI, SMI, LogicalProcessor
 from tdxviz.core.hw.walk import MISCONFIGURED
@@ -29,25 +28,9 @@ from tdxviz.core.world import State, Vm
 
 RWX = 7
 FRAME = 0x000F_FFFF_FFFF_F000
-UD, GP = 6, 13
-LOW = 0xFFFF_FFFF
-PASSED_MSRS = range(0x6A0, 0x6A9)
-"""CET: state of the guest's own, switched with it."""
-VMXE = 1 << 13
-"""CR4 bit."""
-VMSUCCEED_CLEARS = 0x8D5
-"""CF, PF, AF, ZF, SF, OF."""
-
-CPUID: dict[int, tuple[int, int, int, int]] = {
-    0x0: (0x16, 0x756E6547, 0x6C65746E, 0x49656E69),
-    0x1: (0x806F8, 0x0001_0800, 0x8000_2201, 0x0F8B_FBFF),
-}
-"""EAX EBX ECX EDX that this host gives its VM; every other leaf is zero (no leaf 0x21: no TDX)."""
+UD = 6
 
 VmCommand: TypeAlias = c.VmCreate | c.VmMap | c.VmEnter | c.VmWrite | c.VmInvept
-
-
-EXIT_REASONS = {"HLT": 12, "IN": 30, "OUT": 30, "RDMSR": 31, "WRMSR": 32, "VMCALL": 18}
 
 
 def vm_command(state: State, command: VmCommand) -> None:
@@ -168,16 +151,20 @@ def _enter(state: State, vm: Vm, lp: LogicalProcessor) -> None:
 
 
 def vm_exit(
-    state: State, lp: LogicalProcessor, reason: int, why: str, gpa: Gpa = -1, *, qualification: int = 0
-) -> None:
+    state: State, lp: LogicalProcessor, reason: int, why: str, gpa: Gpa = -1, *, qualification: int = 0,
+    length: int = 0, linear: int = -1, information: int = 0,
+) -> None:  # fmt: skip
     """The CPU saves RIP and RSP into the host's VMCS; every other register simply stays."""
     vm = state.vms[lp.vm]
     lp.gprs, lp.xmm = vm.cpu.gprs.copy(), vm.cpu.xmm.copy()
     lp.host.inherit(vm.cpu)
     lp.mode, lp.vm, vm.lp = "host", -1, -1
     state.platform.note(
-        VmExited(lp=lp.id, vm=vm.actor, reason=reason, why=why, gpa=gpa, qualification=qualification)
-    )
+        VmExited(
+            lp=lp.id, vm=vm.actor, reason=reason, why=why, gpa=gpa, qualification=qualification,
+            length=length, linear=linear, information=information,
+        )
+    )  # fmt: skip
 
 
 def interruption(state: State, lp: LogicalProcessor, event: int) -> None:
@@ -206,46 +193,15 @@ def settle(state: State, lp: LogicalProcessor, outcome: Architectural) -> GuestF
             rip, actor = lp.cpu.rip, state.vms[lp.vm].actor
             state.platform.note(MachineCheckRaised(lp=lp.id, context=actor, hpa=outcome.hpa, rip=rip))
             vm_exit(state, lp, 0, "machine check")
-        case Intercept() if outcome.name == "CPUID":
-            _cpuid(state, lp, outcome.length)
-        case Intercept() if outcome.name == "VMXON" and lp.cpu.cr4 & VMXE:
-            _vmxon(state, lp, outcome.length)
-        case Intercept() if outcome.name == "WRMSR" and lp.cpu.gprs[RCX] & LOW in PASSED_MSRS:
-            return _wrmsr(lp, outcome.length)
-        case Intercept() if outcome.name in EXIT_REASONS:
-            lp.cpu.rip += outcome.length
-            reason, asked = EXIT_REASONS[outcome.name], outcome.qualification
-            vm_exit(state, lp, reason, outcome.name, qualification=asked)
+        case Intercept():
+            answer = legacy_guest.carry_out(state, lp, outcome, translation(state, lp))
+            if isinstance(answer, legacy_guest.Leave):
+                vm_exit(
+                    state, lp, answer.reason, outcome.name, qualification=outcome.qualification,
+                    length=answer.length, linear=outcome.linear, information=outcome.information,
+                )  # fmt: skip
+                return None
+            return answer
         case _:
             return GuestFault(UD)
     return None
-
-
-def _wrmsr(lp: LogicalProcessor, length: int) -> GuestFault | None:
-    """The hypervisor lets its guest write these MSRs itself."""
-    cpu = lp.cpu
-    if not msr_access.write(cpu, cpu.gprs[RCX] & LOW, cpu.gprs[RDX] << 32 & U64 | cpu.gprs[RAX] & LOW):
-        return GuestFault(GP, 0)
-    cpu.rip += length
-    return None
-
-
-def _vmxon(state: State, lp: LogicalProcessor, length: int) -> None:
-    """This hypervisor offers nested virtualisation: it emulates VMXON and goes on with its guest. What
-    the guest would do with VMX afterwards is not modelled."""
-    lp.cpu.rflags &= ~VMSUCCEED_CLEARS
-    lp.cpu.rip += length
-    state.platform.note(VmxOperationEntered(lp=lp.id, actor=state.vms[lp.vm].actor))
-
-
-def _cpuid(state: State, lp: LogicalProcessor, length: int) -> None:
-    """The host answers; a VM has nobody else to ask."""
-    cpu = lp.cpu
-    leaf, subleaf = cpu.gprs[RAX] & 0xFFFF_FFFF, cpu.gprs[RCX] & 0xFFFF_FFFF
-    answer = CPUID.get(leaf, (0, 0, 0, 0))
-    for register, value in zip((RAX, RBX, RCX, RDX), answer, strict=True):
-        cpu.gprs[register] = value
-    cpu.rip += length
-    state.platform.note(
-        CpuidAnswered(lp=lp.id, actor=state.vms[lp.vm].actor, leaf=leaf, subleaf=subleaf, by="host")
-    )

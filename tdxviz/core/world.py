@@ -18,13 +18,15 @@ class Vm:
     cpu: CpuState = field(default_factory=CpuState)
     lp: int = -1
     """Logical processor it is entered on, -1 for none."""
+    vmx: bool = False
+    """The guest executed VMXON."""
 
     @property
     def actor(self) -> str:
         return f"vm-{chr(ord('a') + self.number)}"
 
     def copy(self) -> "Vm":
-        return Vm(self.number, self.eptp, self.cpu.copy(), self.lp)
+        return Vm(self.number, self.eptp, self.cpu.copy(), self.lp, self.vmx)
 
 
 @dataclass(slots=True)

@@ -61,7 +61,7 @@ PORTS = {
 @pytest.mark.parametrize("code", PORTS)
 def test_ve_information_of_a_port_access_is_the_vmx_exit_qualification(code):
     machine = td(code)
-    machine.platform.lps[0].cpu.gprs[2] = 0x8000_3540
+    machine.platform.lps[0].cpu.gprs[1:3] = [1, 0x8000_3540]  # a count of 0 would do nothing
     machine.do(c.RunGuest(steps=1))
     assert kit.vcpu(machine).vps["VE_QUALIFICATION"] == PORTS[code]
 

@@ -8,10 +8,14 @@ from tdxviz.core.guest import control_registers
 from tdxviz.core.guest.context import Context
 from tdxviz.core.guest.decoder import Instruction, OpKind, Register, name, register_place
 from tdxviz.core.guest.operands import read_register, reader, write_register
+from tdxviz.core.guest.ops_string import Places
 from tdxviz.core.guest.table import Build, Op, operand_size
-from tdxviz.core.hw.cpu import RDX
+from tdxviz.core.hw.cpu import RCX, RDX
+from tdxviz.core.hw.walk import is_canonical
 
-UD, GP = 6, 13
+UD, SS_FAULT, GP = 6, 12, 13
+SS = 2
+OSXSAVE = 1 << 18
 TASK_PRIORITY = 8
 CPL_USER = 3
 
@@ -33,19 +37,36 @@ IN_, STRING, REPEATED, IMMEDIATE_PORT = 8, 16, 32, 64
 
 
 def port_access(ins: Instruction) -> Op:
-    """IN, OUT and their string forms: the exit qualification says what the device would see."""
+    """IN and OUT: the exit qualification says what the device would see."""
     what, length = INTERCEPTED[name(ins)], ins.len
-    string = what in ("INS", "OUTS")
     data, port = (0, 1) if what == "IN" else (1, 0)
-    size = PORT_SIZES[name(ins)[-1]] if string else operand_size(ins, data)
-    fixed = size - 1 | (IN_ if what in ("IN", "INS") else 0) | (STRING if string else 0)
-    fixed |= REPEATED if string and (ins.has_rep_prefix or ins.has_repne_prefix) else 0
-    immediate = not string and ins.op_kind(port) != OpKind.REGISTER
+    fixed = operand_size(ins, data) - 1 | (IN_ if what == "IN" else 0)
+    immediate = ins.op_kind(port) != OpKind.REGISTER
     number = ins.immediate8 if immediate else 0
 
     def run(x: Context) -> None:
         at = fixed | IMMEDIATE_PORT | number << 16 if immediate else fixed | (x.gprs[RDX] & 0xFFFF) << 16
         raise Intercept(what, length, at)
+
+    return run
+
+
+def string_port_access(ins: Instruction) -> Op:
+    """INS and OUTS: also where in memory. A repeated one whose count is 0 does nothing at all."""
+    what, length, size = INTERCEPTED[name(ins)], ins.len, PORT_SIZES[name(ins)[-1]]
+    places, repeated = Places(ins, size), ins.has_rep_prefix or ins.has_repne_prefix
+    fixed = size - 1 | (IN_ if what == "INS" else 0) | STRING | (REPEATED if repeated else 0)
+    segment = 0 if what == "INS" else ins.memory_segment - Register.ES
+    information = places.width.bit_length() - 2 << 7 | segment << 15
+
+    def run(x: Context) -> None:
+        if repeated and not x.gprs[RCX] & places.keep:
+            return
+        at = places.to(x) if what == "INS" else places.from_(x)
+        if x.cpu.bits == 64 and not is_canonical(at):
+            raise GuestFault(SS_FAULT if segment == SS else GP, 0)
+        port = (x.gprs[RDX] & 0xFFFF) << 16
+        raise Intercept(what, length, fixed | port, linear=at, information=information)
 
     return run
 
@@ -57,6 +78,31 @@ def intercept(ins: Instruction) -> Op:
     def run(x: Context) -> None:
         if privileged:
             _privileged(x)
+        raise Intercept(what, length)
+
+    return run
+
+
+def xsetbv(ins: Instruction) -> Op:
+    """#UD without CR4.OSXSAVE, then #GP(0) above CPL 0, and only then a VM exit."""
+    length = ins.len
+
+    def run(x: Context) -> None:
+        if not x.cpu.cr4 & OSXSAVE:
+            raise GuestFault(UD)
+        _privileged(x)
+        raise Intercept("XSETBV", length)
+
+    return run
+
+
+def monitor(ins: Instruction) -> Op:
+    """MONITOR and MWAIT: #UD above CPL 0, before anything leaves."""
+    what, length = name(ins), ins.len
+
+    def run(x: Context) -> None:
+        if x.cpu.cpl:
+            raise GuestFault(UD)
         raise Intercept(what, length)
 
     return run
@@ -122,15 +168,19 @@ INTERCEPTED = {
     "WBNOINVD": "WBINVD",
 }  # fmt: skip
 
-PRIVILEGED = {"HLT", "INVD", "WBINVD", "RDMSR", "WRMSR", "XSETBV", "PCONFIG"}
+PRIVILEGED = {"HLT", "INVD", "WBINVD", "RDMSR", "WRMSR", "PCONFIG"}
 """#GP(0) at CPL 3, before anything else is looked at."""
 
-PORT_ACCESSES = ("IN", "OUT", "INSB", "INSW", "INSD", "OUTSB", "OUTSW", "OUTSD")
+STRING_PORT_ACCESSES = ("INSB", "INSW", "INSD", "OUTSB", "OUTSW", "OUTSD")
 
 TABLE: dict[str, Build] = {
     **dict.fromkeys(("NOP", "ENDBR64", "ENDBR32", "PAUSE", "LFENCE", "MFENCE", "SFENCE"), nothing),
     **dict.fromkeys(INTERCEPTED, intercept),
-    **dict.fromkeys(PORT_ACCESSES, port_access),
+    **dict.fromkeys(("IN", "OUT"), port_access),
+    **dict.fromkeys(STRING_PORT_ACCESSES, string_port_access),
+    "XSETBV": xsetbv,
+    "MONITOR": monitor,
+    "MWAIT": monitor,
     "UD2": undefined,
     "LMSW": lmsw,
 }

@@ -8,25 +8,22 @@ from dataclasses import dataclass
 
 from tdxviz.core.arch import exits
 from tdxviz.core.arch import status as s
-from tdxviz.core.commands import Command, ReadHostRegisters, RunGuest, VmWrite
+from tdxviz.core.commands import Command, RunGuest
 from tdxviz.core.events import (
     Event,
-    HostRegistersRead,
     InstructionNotModelled,
     LeafReturned,
     TdExited,
     VmExited,
 )
-from tdxviz.core.host import boot, guests, run, sharing
+from tdxviz.core.host import boot, guests, run, sharing, vm_exits
 from tdxviz.core.host.vmm import Registers, Vmm, request_of
-from tdxviz.core.hw.cpu import RAX
 from tdxviz.core.machine import Machine
 
 LONGEST_CONSOLE = 1 << 18
 """Bytes; a program that writes more is stopped."""
 SLICE = 200_000
 """Instructions between two looks at the budget."""
-IN, STRING = 8, 16
 ACCEPT = 1
 REPORTED_UD = 128 + 6
 """Exit code of the runtime after #UD."""
@@ -76,7 +73,7 @@ def serve(
             else:
                 events = yield RunGuest(lp=lp, steps=min(most, limit - done), trace=trace)
                 unknown = next((n for n in events if isinstance(n, InstructionNotModelled)), unknown)
-                answer, given = yield from _respond(events, vmm, demand, lp)
+                answer, given = yield from _respond(machine, events, vmm, demand, lp)
                 yield from sharing.carry_out(machine, vmm)
                 ended = None if given else verdict(events)
         if ended:
@@ -109,7 +106,7 @@ def _ended(vmm: Vmm, done: int, limit: int) -> tuple[str, str] | None:
 
 
 def _respond(
-    events: tuple[Event, ...], vmm: Vmm, demand: guests.Demand | None, lp: int
+    machine: Machine, events: tuple[Event, ...], vmm: Vmm, demand: guests.Demand | None, lp: int
 ) -> Generator[Command, tuple[Event, ...], tuple[Registers, bool]]:
     """Registers for the next entry, and whether a page was added because the guest accepts it."""
     answer, given = Registers(), False
@@ -118,7 +115,7 @@ def _respond(
         if request is not None:
             answer = vmm.serve(request)
         elif isinstance(event, VmExited):
-            yield from _vm_exit(event, vmm, lp)
+            yield from vm_exits.serve(machine, event, vmm, lp)
         elif demand and isinstance(event, LeafReturned) and _accepts(event):
             before = len(demand.added)
             yield from demand.give(event.outputs.get("R8", 0))
@@ -130,29 +127,6 @@ def _accepts(event: LeafReturned) -> bool:
     """A TD exit because TDG.MEM.PAGE.ACCEPT found no page (extended exit qualification, type 1)."""
     left = event.name == "TDH.VP.ENTER" and event.status == exits.EPT_VIOLATION
     return left and event.outputs.get("RDX", 0) & 0xFF == ACCEPT
-
-
-def _vm_exit(event: VmExited, vmm: Vmm, lp: int) -> Generator[Command, tuple[Event, ...], None]:
-    """An ordinary VM's port access, MSR access or HLT, from the registers that the host finds."""
-    found = yield ReadHostRegisters(lp=lp)
-    (gprs,) = [n.gprs for n in found if isinstance(n, HostRegistersRead)]
-    asked = event.qualification
-    if event.reason == exits.HLT:
-        vmm.halted = True
-    elif event.reason == exits.IO and not asked & STRING:
-        port, size = asked >> 16, (asked & 7) + 1
-        low = (1 << 8 * size) - 1
-        if not asked & IN:
-            vmm.port_out(port, size, gprs[RAX] & low)
-            return
-        value = vmm.port_in(port, size)
-        yield VmWrite(vm=0, register="RAX", value=value if size == 4 else gprs[RAX] & ~low | value)
-    elif event.reason == exits.RDMSR:
-        value = vmm.msrs.get(gprs[1] & 0xFFFF_FFFF, 0)
-        yield VmWrite(vm=0, register="RAX", value=value & 0xFFFF_FFFF)
-        yield VmWrite(vm=0, register="RDX", value=value >> 32)
-    elif event.reason == exits.WRMSR:
-        vmm.msrs[gprs[1] & 0xFFFF_FFFF] = gprs[0] & 0xFFFF_FFFF | (gprs[2] & 0xFFFF_FFFF) << 32
 
 
 def verdict(events: tuple[Event, ...]) -> tuple[str, str] | None:

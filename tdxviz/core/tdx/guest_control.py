@@ -3,7 +3,7 @@
 Source: tdx-architecture 10.1, 10.3; module source helpers.c, td_xsetbv.c.
 """
 
-from tdxviz.core.arch import exits
+from tdxviz.core.arch import exits, xstate
 from tdxviz.core.arch import registers as r
 from tdxviz.core.faults import GuestFault, Intercept
 from tdxviz.core.hw.platform import Platform
@@ -13,8 +13,6 @@ from tdxviz.core.tdx.module import Module
 
 GP = 13
 LOW = 0xFFFF_FFFF
-X87, SSE, AVX, AVX512, AMX = 1, 2, 4, 7 << 5, 3 << 17
-XCR0_KNOWN = 0x602E7
 
 
 def touched(p: Platform, m: Module, lp: int, outcome: Intercept) -> GuestFault:
@@ -30,16 +28,8 @@ def xsetbv(p: Platform, m: Module, lp: int, length: int) -> GuestFault | None:
     value = (cpu.gprs[r.RDX] & LOW) << 32 | cpu.gprs[r.RAX] & LOW
     with quiet(p):
         xfam = leaving.running_vcpu(p, m, lp).td.tdcs["XFAM"]
-    if cpu.gprs[r.RCX] & LOW or value & ~(xfam & XCR0_KNOWN) or not legal_xcr0(value):
+    if cpu.gprs[r.RCX] & LOW or value & ~(xfam & xstate.XCR0_KNOWN) or not xstate.legal_xcr0(value):
         return GuestFault(GP, 0)
     cpu.xcr0 = value
     cpu.rip += length
     return None
-
-
-def legal_xcr0(value: int) -> bool:
-    """Source: SDM volume 1, 13.3."""
-    pairs = all(value & mask in (0, mask) for mask in (AVX512, AMX))
-    sse = not value & AVX or bool(value & SSE)
-    avx = not value & AVX512 or bool(value & AVX)
-    return bool(value & X87) and sse and avx and pairs

@@ -47,7 +47,13 @@ def _intercept(p: Platform, m: Module, lp: int, outcome: Intercept) -> GuestFaul
         case instructions.MODULE:
             return _module(p, m, lp, outcome)
         case instructions.VE:
-            info = ve.Information(exits.OF_INSTRUCTION[name], name, length, outcome.qualification)
+            info = ve.Information(
+                exits.OF_INSTRUCTION[name],
+                name,
+                length,
+                outcome.qualification,
+                instruction=outcome.information,
+            )
             return ve.inject(p, m, lp, info)
         case instructions.GP:
             return GuestFault(GP, 0)

@@ -26,6 +26,8 @@ class Information:
     qualification: int = 0
     gpa: int = 0
     gla: int = 0
+    instruction: int = 0
+    """VM-exit instruction information: address size and segment of INS and OUTS."""
 
 
 def inject(p: Platform, m: Module, lp: int, info: Information) -> GuestFault:
@@ -37,7 +39,7 @@ def inject(p: Platform, m: Module, lp: int, info: Information) -> GuestFault:
         if vps["VE_VALID"]:
             return GuestFault(DF, 0)
         vps["VE_EXIT_REASON"], vps["VE_LENGTH"] = info.reason, info.length
-        vps["VE_QUALIFICATION"], vps["VE_INSTRUCTION_INFO"] = info.qualification, 0
+        vps["VE_QUALIFICATION"], vps["VE_INSTRUCTION_INFO"] = info.qualification, info.instruction
         vps["VE_GPA"], vps["VE_GLA"], vps["VE_EPTP_INDEX"] = info.gpa, info.gla, 0
         vps["VE_VALID"] = VALID
         p.note(e.VeInjected(lp=lp, td=vcpu.td.actor, reason=info.reason, why=info.why))

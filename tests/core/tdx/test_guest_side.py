@@ -28,8 +28,11 @@ def machine(base):
 
 def act(machine, name: str, length: int = 2, qualification: int = 0) -> str:
     """What one intercepted instruction becomes: ``done``, ``left`` or the vector."""
+    return judged(machine, Intercept(name, length, qualification))
+
+
+def judged(machine, outcome: Intercept) -> str:
     machine._news = []
-    outcome = Intercept(name, length, qualification)
     fault = guest_side.guest_intercept(machine.platform, machine.module, 0, outcome)
     if fault is not None:
         return f"#{fault.vector}" + ("" if fault.error is None else f"({fault.error})")
@@ -245,9 +248,9 @@ def run_code(machine, code: str, **regs: int) -> str:
     try:
         execute.step(p, lp, ctx, cpu)
     except GuestFault as fault:
-        return f"#{fault.vector}({fault.error})"
+        return f"#{fault.vector}" + ("" if fault.error is None else f"({fault.error})")
     except Intercept as outcome:
-        return act(machine, outcome.name, outcome.length, outcome.qualification)
+        return judged(machine, outcome)
     return "done"
 
 
@@ -292,12 +295,30 @@ def test_lmsw_and_cr8(machine):
     assert cpu_of(machine).gprs[RBX] == 9
 
 
-@pytest.mark.parametrize("code", ["f4", "0f08", "0f09", "0f32", "0f30", "0f01d1", "0f22c0", "0f01f0"])
+@pytest.mark.parametrize("code", ["f4", "0f08", "0f09", "0f32", "0f30", "0f22c0", "0f01f0"])
 def test_privileged_instructions_fault_in_user_mode_before_anything_else(machine, code):
     cpu_of(machine).cpl = 3
     cpu_of(machine).cr0 &= ~(1 << 31)  # the program's own tables have no page for user code
     machine.platform.lps[0].tlb.flush()
     assert run_code(machine, code) == "#13(0)"
+
+
+@pytest.mark.parametrize(("code", "cpl"), [("0f01d1", 0), ("0f01d1", 3), ("0f01c8", 3), ("0f01c9", 3)])
+def test_ud_comes_before_the_exit(machine, code, cpl):
+    """XSETBV without CR4.OSXSAVE, MONITOR and MWAIT above CPL 0."""
+    cpu_of(machine).cpl = cpl
+    cpu_of(machine).cr4 &= ~(1 << 18)
+    cpu_of(machine).cr0 &= ~(1 << 31)
+    machine.platform.lps[0].tlb.flush()
+    assert run_code(machine, code) == "#6"
+
+
+@pytest.mark.parametrize(
+    ("code", "information"), [("6c", 2 << 7), ("6e", 2 << 7 | 3 << 15), ("67646e", 1 << 7 | 4 << 15)]
+)
+def test_string_port_accesses_tell_the_handler_how_memory_is_addressed(machine, code, information):
+    assert run_code(machine, code) == "#20"
+    assert kit.vcpu(machine).vps["VE_INSTRUCTION_INFO"] == information
 
 
 # --- 9.5 ------------------------------------------------------------------------------------------
