@@ -245,6 +245,13 @@ class HostExec(Command, frozen=True, kw_only=True, tag=True):
     value: int = 0
 
 
+class HostApic(Command, frozen=True, kw_only=True, tag=True):
+    """Host software writes IA32_APIC_BASE: the mode of a logical processor's local APIC (x2APIC after power-on)."""
+
+    mode: Literal["disabled", "xapic", "x2apic"]
+    lp: int = 0
+
+
 class ReadHostRegisters(Command, frozen=True, kw_only=True, tag=True):
     """Host software looks at the general registers and XMM of ``lp`` as it finds them."""
 

@@ -667,6 +667,21 @@ class InterruptArrived(Event, frozen=True, kw_only=True, tag=True):
     """``interrupt``, ``nmi``, ``init``, ``smi`` or ``msmi``."""
 
 
+class ApicModeSet(Event, frozen=True, kw_only=True, tag=True):
+    """Host software wrote IA32_APIC_BASE."""
+
+    mode: str
+    """``disabled``, ``xapic`` or ``x2apic``."""
+
+
+class InterruptHandled(Event, frozen=True, kw_only=True, tag=True):
+    """A guest has left the processor; host software takes what is still pending there."""
+
+    vector: int
+    """0 unless ``kind`` is ``interrupt``."""
+    kind: str = "interrupt"
+
+
 class InterruptsPosted(Event, frozen=True, kw_only=True, tag=True):
     """A notification interrupt moved the posted-interrupt descriptor's requests into the vCPU's virtual
     APIC, without an exit."""

@@ -44,8 +44,9 @@ class EptViolation(Architectural):
     """The second-level walk (Secure EPT, shared EPT, or a legacy EPT) gave no usable mapping."""
 
     def __init__(
-        self, gpa: Gpa, access: str, *, state: str, level: int, gla: Gla | None = None, why: str = ""
-    ) -> None:
+        self, gpa: Gpa, access: str, *, state: str, level: int, gla: Gla | None = None, why: str = "",
+        perms: int = 0,
+    ) -> None:  # fmt: skip
         super().__init__(gpa, access, state)
         self.gpa = gpa
         self.access = access
@@ -56,6 +57,18 @@ class EptViolation(Architectural):
         self.gla = gla
         self.why = why
         """What is wrong with a misconfigured entry."""
+        self.perms = perms
+        """What the walk granted: R=1, W=2, X=4."""
+        self.table = self.shadow = False
+        """Of an access to the guest's own page tables; to a shadow stack."""
+
+    @property
+    def qualification(self) -> int:
+        """Exit qualification (SDM 3, table 28-7): access 2:0, what the walk grants 5:3, linear address valid 7,
+        not of a page walk 8, shadow stack 13. Without advanced information (bits 11:9)."""
+        access = {"load": 1, "store": 2, "fetch": 4}[self.access]
+        linear = 0 if self.gla is None else 1 << 7 | (not self.table) << 8
+        return access | self.perms << 3 | linear | self.shadow << 13
 
 
 class TripleFault(Architectural):

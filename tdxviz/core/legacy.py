@@ -18,7 +18,7 @@ from tdxviz.core.events import (
     VmStateWritten,
 )
 from tdxviz.core.faults import Architectural, EptViolation, GuestFault, Intercept, MachineCheck
-from tdxviz.core.hw import path, physical
+from tdxviz.core.hw import interrupts, path, physical
 from tdxviz.core.hw.cpu import GPR_NAMES
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import INIT, MSMI, NMI, SMI, LogicalProcessor
@@ -165,6 +165,7 @@ def vm_exit(
             length=length, linear=linear, information=information,
         )
     )  # fmt: skip
+    interrupts.host_takes(state.platform, lp)
 
 
 def interruption(state: State, lp: LogicalProcessor, event: int) -> None:

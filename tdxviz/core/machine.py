@@ -12,7 +12,7 @@ from tdxviz.core import host_software, legacy, power, relying, running
 from tdxviz.core.books import NONE, Books
 from tdxviz.core.events import CommandRefused, Event, SeamcallFailed
 from tdxviz.core.faults import TdxvizError
-from tdxviz.core.hw import io, privileged
+from tdxviz.core.hw import interrupts, io, privileged
 from tdxviz.core.hw.platform import SIZE, Platform
 from tdxviz.core.tdx import dispatch
 from tdxviz.core.tdx.module import Module, PlatformConfig
@@ -152,6 +152,8 @@ class Machine:
                 io.probe_command(p, command)
             case c.HostExec():
                 privileged.host_exec(p, command)
+            case c.HostApic():
+                interrupts.host_apic(p, command)
             case c.ReadHostRegisters():
                 host_software.read_host_registers(self.state, command)
             case _:

@@ -131,13 +131,9 @@ def _run_until_outcome(state: State, lp: LogicalProcessor, runner: Runner, steps
     """Run until something needs attention. Returns how many steps of the budget were used; 0 when the
     next instruction is the goal's, or nothing could run."""
     p, ctx, cpu = state.platform, runner.translation(state, lp), lp.cpu
-    if lp.nmi_window and lp.mode == "td" and not cpu.nmi_blocked:
-        assert state.module is not None
-        if not is_over(p, state.module, lp.id):
-            guest_side.nmi_window(p, state.module, lp.id)
-        if lp.mode == "host":
-            return 0
     try:
+        if lp.nmi_window and lp.mode == "td" and _nmi_window(state, lp, ctx):
+            return 0
         steps = boundary.before(p, lp, ctx, 1 if lp.nmi_window else steps)
         start, stepping_flag = cpu.rip, bool(cpu.rflags & boundary.TF)
         used = runner.run(p, lp, ctx, cpu, steps, goal.until)
@@ -160,6 +156,16 @@ def _run_until_outcome(state: State, lp: LogicalProcessor, runner: Runner, steps
         lp.retired += stepped or isinstance(outcome, SoftwareInterrupt)
         return outcome.executed + 1
     return used
+
+
+def _nmi_window(state: State, lp: LogicalProcessor, ctx: Translation) -> bool:
+    """An event that entry injects comes first; then, as soon as the guest can take an NMI, the module
+    gets its NMI-window exit. Returns whether the guest was left."""
+    boundary.deliver_kept(state.platform, lp, ctx)
+    assert state.module is not None
+    if not lp.cpu.nmi_blocked and not is_over(state.platform, state.module, lp.id):
+        guest_side.nmi_window(state.platform, state.module, lp.id)
+    return lp.mode == "host"
 
 
 def _attend(state: State, lp: LogicalProcessor, ctx: Translation, outcome: Architectural) -> None:
@@ -224,13 +230,13 @@ def raise_interrupt(state: State, command: c.RaiseInterrupt) -> None:
     state.platform.note(InterruptArrived(lp=lp.id, vector=vector, kind=command.kind))
     in_module = state.module is not None and lp.id in state.module.inside
     if lp.mode != "host" or in_module:
-        lp.pending_interrupt = OTHERS.get(command.kind, vector)
+        lp.pending |= 1 << OTHERS.get(command.kind, vector)
 
 
 def _interruption(state: State, lp: LogicalProcessor) -> bool:
     """A notification of posted interrupts is taken without an exit; anything else leaves the guest.
     Returns whether it left."""
-    event, lp.pending_interrupt = lp.pending_interrupt, -1
+    event = lp.take()
     if lp.mode == "vm":
         legacy.interruption(state, lp, event)
         return True

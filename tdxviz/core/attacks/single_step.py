@@ -1,7 +1,7 @@
 """A timer that fires after one instruction, round after round."""
 
 from tdxviz.core.attacks.scene import Attack, Play, Scene
-from tdxviz.core.commands import RaiseInterrupt, RunGuest
+from tdxviz.core.commands import HostApic, RaiseInterrupt, RunGuest
 from tdxviz.core.host.run import enter
 
 ROUNDS = 6
@@ -16,6 +16,12 @@ def play(scene: Scene) -> Play:
         yield RunGuest(lp=scene.lp, steps=1)
 
 
+def apic_off(scene: Scene) -> Play:
+    """The filter keeps an interruption in the local APIC; so the host switches that off."""
+    yield HostApic(mode="disabled", lp=scene.lp)
+    yield from play(scene)
+
+
 ATTACK = Attack(
     id="single-step",
     title="One instruction at a time",
@@ -27,4 +33,4 @@ ATTACK = Attack(
     property="side-channel-limit",
     source="attack catalogue 46; tdx-architecture 9.7",
     play=play,
-)
+).with_variants(("apic-off", "The same with the local APIC switched off", apic_off))

@@ -30,9 +30,7 @@ def before(p: Platform, lp: LogicalProcessor, ctx: Translation, steps: int) -> i
     cpu = lp.cpu
     if cpu.quiet_at != cpu.rip:
         cpu.quiet_at = NOWHERE
-    kept = exceptions.pending(cpu)
-    if kept is not None:
-        exceptions.deliver(p, lp, ctx, cpu, kept.vector, kept.error, kind=kept.kind)
+    deliver_kept(p, lp, ctx)
     vector = apic.deliverable(cpu) if cpu.irr else -1
     if vector >= 0:
         apic.accept(cpu, vector)
@@ -43,6 +41,14 @@ def before(p: Platform, lp: LogicalProcessor, ctx: Translation, steps: int) -> i
         _instruction_breakpoint(cpu)
     alone = cpu.irr or cpu.rflags & TF or cpu.dr7 & ENABLED or cpu.quiet_at != NOWHERE
     return 1 if alone else steps
+
+
+def deliver_kept(p: Platform, lp: LogicalProcessor, ctx: Translation) -> None:
+    """The event whose delivery an exit interrupted. Raises as ``before``."""
+    cpu = lp.cpu
+    kept = exceptions.pending(cpu)
+    if kept is not None:
+        exceptions.deliver(p, lp, ctx, cpu, kept.vector, kept.error, kind=kept.kind)
 
 
 def after(p: Platform, lp: LogicalProcessor, ctx: Translation, start: int, stepping: bool) -> None:

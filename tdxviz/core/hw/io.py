@@ -261,7 +261,7 @@ def _dump(p: Platform, command: c.DumpDimm) -> None:
     for lp in p.lps:
         lp.tlb.flush()
         lp.mode, lp.cpu, lp.gprs, lp.xmm = "host", CpuState(), [0] * 16, [0] * 16
-        lp.tdvpr, lp.vm, lp.last_tdvpr, lp.pending_interrupt = 0, -1, 0, -1
+        lp.tdvpr, lp.vm, lp.last_tdvpr, lp.pending = 0, -1, 0, 0
     _materialise(p)
     p.keys.erase_all()
     p.powered = False

@@ -183,7 +183,7 @@ def _walk(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, kind: s
         raise GuestFault(walk.PF, FETCH_FROM_SHARED | (4 if cpu.cpl == 3 else 0), gla)
     mapping = second_level(p, lp.id, ctx, gpa, kind)
     if not mapping.perms & {"load": 1, "store": 2, "fetch": 4}[kind]:
-        raise EptViolation(gpa, kind, state="NO PERMISSION", level=0)
+        raise EptViolation(gpa, kind, state="NO PERMISSION", level=0, perms=mapping.perms)
     perms, theirs = PERMS[kernel & mapping.perms], PERMS[user & mapping.perms]
     return TlbEntry(
         ctx.vpid, gla & -PAGE & U64, gpa & -PAGE, mapping.hpa & -PAGE, mapping.keyid, perms,
@@ -204,16 +204,24 @@ def shadow_store(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, 
 
 def _shadow_place(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, access: str) -> walk.Mapping:
     cpu, gpa = ctx.cpu, gla
-    if cpu.paging:
-        gpa = walk.shadow_stack_page(
-            cpu.cr3, gla, access, user=cpu.cpl == 3, read=lambda at: _guest_entry(p, lp, ctx, at)
-        )
-    return second_level(p, lp.id, ctx, gpa, access)
+    try:
+        if cpu.paging:
+            gpa = walk.shadow_stack_page(
+                cpu.cr3, gla, access, user=cpu.cpl == 3, read=lambda at: _guest_entry(p, lp, ctx, at)
+            )
+        return second_level(p, lp.id, ctx, gpa, access)
+    except EptViolation as violation:
+        violation.gla, violation.shadow = gla, not violation.table
+        raise
 
 
 def _guest_entry(p: Platform, lp: LogicalProcessor, ctx: Translation, gpa: Gpa) -> int:
     """One entry of the guest's own tables: itself a guest-physical read."""
-    mapping = second_level(p, lp.id, ctx, gpa, "load")
+    try:
+        mapping = second_level(p, lp.id, ctx, gpa, "load")
+    except EptViolation as violation:
+        violation.table = True
+        raise
     value = _qword(p, mapping.hpa, mapping.keyid)
     if p.trace:
         level = -1  # the walk knows; a reader of the event sees it from the order

@@ -26,6 +26,11 @@ NMI, INIT, SMI, MSMI = 256, 257, 258, 259
 PACKAGE_OF_LP = (0, 0, 1, 1)
 
 
+def kind_of(event: int) -> str:
+    """How commands and events name an interruption."""
+    return {NMI: "nmi", INIT: "init", SMI: "smi", MSMI: "msmi"}.get(event, "interrupt")
+
+
 def nobody_listens(event: Event) -> None:
     """Default of ``Platform.note``."""
 
@@ -45,8 +50,9 @@ class LogicalProcessor:
     tdvpr: Hpa = 0
     vm: int = -1
     last_tdvpr: Hpa = 0
-    pending_interrupt: int = -1
-    """A vector, or NMI, INIT, SMI, MSMI."""
+    pending: int = 0
+    """What waits for the next instruction boundary, a bit each: the local APIC's IRR (vectors 0 to 255), and NMI,
+    INIT, SMI and MSMI, which are latched beside it."""
     retired: int = 0
     """Guest instructions completed here since power-on."""
     uncounted: int = 0
@@ -64,8 +70,26 @@ class LogicalProcessor:
     """Of the guest that is in, in units of 2**-48."""
     tsc_offset: int = 0
     """Of the guest that is in."""
+    apic: str = "x2apic"
+    """Mode of the local APIC, by IA32_APIC_BASE: ``disabled``, ``xapic`` or ``x2apic``."""
     peers: "list[LogicalProcessor]" = field(default_factory=list, repr=False, compare=False)
     """All processors of the machine: their counters are driven by one clock."""
+
+    @property
+    def pending_interrupt(self) -> int:
+        """What comes first of all that is pending (MSMI, SMI, INIT, NMI, then the highest vector); -1 for nothing."""
+        return self.pending.bit_length() - 1
+
+    @pending_interrupt.setter
+    def pending_interrupt(self, event: int) -> None:
+        """This one alone, or -1 for none."""
+        self.pending = 0 if event < 0 else 1 << event
+
+    def take(self) -> int:
+        """Acknowledge what comes first: it is pending no more."""
+        event = self.pending_interrupt
+        self.pending &= ~(1 << event)
+        return event
 
     @property
     def tsc(self) -> int:
@@ -80,16 +104,16 @@ class LogicalProcessor:
     def copy(self) -> "LogicalProcessor":
         return LogicalProcessor(
             self.id, self.package, self.mode, self.cpu.copy(), self.gprs.copy(), self.xmm.copy(),
-            self.tlb.copy(), self.tdvpr, self.vm, self.last_tdvpr, self.pending_interrupt, self.retired,
+            self.tlb.copy(), self.tdvpr, self.vm, self.last_tdvpr, self.pending, self.retired,
             self.uncounted, self.predictor.copy(), self.told, self.host.copy(), self.nmi_window,
-            self.tsc_adjust, self.tsc_multiplier, self.tsc_offset,
+            self.tsc_adjust, self.tsc_multiplier, self.tsc_offset, self.apic,
         )  # fmt: skip
 
     def digest(self, h: "hashlib._Hash") -> None:
         state = (
             self.id, self.mode, self.cpu, self.gprs, self.xmm, self.tdvpr, self.vm,
-            self.last_tdvpr, self.pending_interrupt, self.retired, self.uncounted, self.host,
-            self.nmi_window, self.tsc_adjust, self.tsc_multiplier, self.tsc_offset,
+            self.last_tdvpr, self.pending, self.retired, self.uncounted, self.host,
+            self.nmi_window, self.tsc_adjust, self.tsc_multiplier, self.tsc_offset, self.apic,
         )  # fmt: skip
         h.update(repr(state).encode())
         self.tlb.digest(h)

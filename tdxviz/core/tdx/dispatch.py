@@ -7,7 +7,7 @@ from tdxviz.core.arch import status as s
 from tdxviz.core.arch.leaves import BY_NAME, SEAMCALL, Leaf
 from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.faults import Lingering, Refused
-from tdxviz.core.hw import physical
+from tdxviz.core.hw import interrupts, physical
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx import entry, mem, mem_debug, mem_range, mem_size, mng, mr, phymem, rdwr, sys_, vp
 from tdxviz.core.tdx.call import Call, quiet
@@ -152,7 +152,7 @@ def proceed(p: Platform, m: Module, lp: int) -> None:
     held = m.inside.pop(lp)
     seamcall(p, m, lp, dict(held.regs), held)
     if p.lps[lp].mode == "host":
-        p.lps[lp].pending_interrupt = -1
+        interrupts.host_takes(p, p.lps[lp])
 
 
 def _dispatcher_refusal(m: Module, rax: int, row: Leaf | None) -> tuple[int, str] | None:

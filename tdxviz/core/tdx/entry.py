@@ -99,7 +99,7 @@ def enter(call: Call) -> None:
         hint = (rcx & HINT) << HINT_UP
         lp.cpu.gprs[r.RAX] = lp.cpu.gprs[r.RAX] & ~(HINT << HINT_UP) | hint
     _go(call, vcpu, lp)
-    if suspects and tdcs["NOTIFY_ENABLES"] & 1 and not vps["VE_VALID"] and lp.mode == "td":
+    if suspects and tdcs["NOTIFY_ENABLES"] & 1 and lp.mode == "td" and _may_notify(lp, vps["VE_VALID"]):
         _notify(call, lp, suspects[-1])
 
 
@@ -162,6 +162,12 @@ def _fail_entry(call: Call, vcpu: Vcpu, lp: LogicalProcessor, poison: MachineChe
     call.note(e.MachineCheckRaised(lp=call.lp, context=td.actor, hpa=poison.hpa))
     why = f"VM entry failed: machine check, poison at {poison.hpa:#x} in the VMCS"
     fatal_exit(call.p, call.m, call.lp, Exit(exits.MACHINE_CHECK_AT_ENTRY, why, NON_ACCESSIBLE))
+
+
+def _may_notify(lp: LogicalProcessor, unread: int) -> bool:
+    """Not over an event that the last exit interrupted, not while an NMI is handled, not over #VE
+    information that waits to be read. Source: module source td_exit_stepping.c, can_inject_epf_ve."""
+    return not (lp.cpu.event & EVENT_VALID or lp.cpu.nmi_blocked or unread)
 
 
 def _notify(call: Call, lp: LogicalProcessor, gpa: int) -> None:

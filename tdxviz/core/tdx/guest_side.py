@@ -3,6 +3,8 @@
 Source: tdx-architecture 7.5, 9.5, 9.6, 10.1, 11.
 """
 
+from dataclasses import replace
+
 from tdxviz.core import events as e
 from tdxviz.core.arch import exits, instructions
 from tdxviz.core.faults import EptViolation, GuestFault, Inconsistent, Intercept, MachineCheck
@@ -16,28 +18,31 @@ from tdxviz.core.units import PAGE, split_keyid
 
 UD, GP = 6, 13
 PENDING_EPT_VIOLATION = 6
+HIDDEN = 0x1F80
+"""Bits 12:7 of an EPT violation's qualification, about the linear address: not for the host."""
 INTERRUPTION_VALID, HARDWARE_EXCEPTION, NMI_TYPE = 1 << 31, 3 << 8, 2 << 8
 NMI_VECTOR, MC = 2, 18
 MSMI = platform.MSMI
+WRONG_APIC_MODE = "TDX_NON_RECOVERABLE_TD_WRONG_APIC_MODE"
 
 
 def guest_intercept(p: Platform, m: Module, lp: int, outcome: Intercept) -> GuestFault | None:
     """The instruction table. A returned fault is delivered to the guest."""
     with guarded(p, m, lp):
         reason = exits.OF_INSTRUCTION.get(outcome.name, 0)
-        if _fatal_already(p, m, lp, reason, outcome.name):
+        if _fatal_already(p, m, lp, reason, outcome.name, outcome.qualification):
             return None
         return _intercept(p, m, lp, outcome)
     return None
 
 
-def _fatal_already(p: Platform, m: Module, lp: int, reason: int, why: str) -> bool:
-    """Every exit of a vCPU whose TD is fatal ends its run, whatever the exit was for."""
+def _fatal_already(p: Platform, m: Module, lp: int, reason: int, why: str, qualification: int) -> bool:
+    """Every exit of a vCPU whose TD is fatal ends its run, whatever the exit was for; the host is told the
+    exit's own qualification."""
     fatal = leaving.is_fatal(p, m, lp)
     if fatal:
-        leaving.fatal_exit(
-            p, m, lp, leaving.Exit(reason, f"{why}, but the TD is fatal", leaving.NON_ACCESSIBLE)
-        )
+        why = f"{why}, but the TD is fatal"
+        leaving.fatal_exit(p, m, lp, leaving.Exit(reason, why, leaving.NON_ACCESSIBLE, rcx=qualification))
     return fatal
 
 
@@ -82,7 +87,10 @@ def _module(p: Platform, m: Module, lp: int, outcome: Intercept) -> GuestFault |
 def guest_ept_violation(p: Platform, m: Module, lp: int, outcome: EptViolation) -> GuestFault | None:
     """#VE for a pending page if the TD wants it, else a TD exit that tells only the page."""
     with guarded(p, m, lp):
-        if _fatal_already(p, m, lp, exits.EPT_VIOLATION, f"{outcome.access} of {outcome.gpa:#x}"):
+        bad = outcome.state == "MISCONFIGURED"
+        reason = exits.EPT_MISCONFIGURATION if bad else exits.EPT_VIOLATION
+        told = 0 if bad else outcome.qualification
+        if _fatal_already(p, m, lp, reason, f"{outcome.access} of {outcome.gpa:#x}", told):
             return None
         return _ept_violation(p, m, lp, outcome)
     return None
@@ -93,18 +101,19 @@ def _ept_violation(p: Platform, m: Module, lp: int, outcome: EptViolation) -> Gu
         raise Inconsistent(f"the Secure EPT entry for {outcome.gpa:#x} is in no state that exists")
     with quiet(p):
         hidden = leaving.running_vcpu(p, m, lp).td.tdcs["TD_CTLS"] & 1
-    access = {"load": 1, "store": 2, "fetch": 4}[outcome.access]
     pending = outcome.state in ("PENDING", "PENDING_EXPORTED_DIRTY")
     if (pending and not hidden) or outcome.state == "NOT PRESENT":
         why = f"{outcome.access} of {outcome.gpa:#x}, {outcome.state}"
-        info = ve.Information(exits.EPT_VIOLATION, why, 0, access, outcome.gpa, outcome.gla or 0)
+        told = outcome.qualification
+        info = ve.Information(exits.EPT_VIOLATION, why, 0, told, outcome.gpa, outcome.gla or 0)
         return ve.inject(p, m, lp, info)
     if outcome.state == "MISCONFIGURED":
-        exit_ = leaving.Exit(exits.EPT_MISCONFIGURATION, "the shared EPT is misconfigured", r8=0)
+        page = outcome.gpa & ~(PAGE - 1)
+        exit_ = leaving.Exit(exits.EPT_MISCONFIGURATION, "the shared EPT is misconfigured", r8=page)
     else:
         exit_ = leaving.Exit(
             exits.EPT_VIOLATION, f"{outcome.access} of {outcome.gpa:#x}, entry {outcome.state}",
-            rcx=access, rdx=PENDING_EPT_VIOLATION if pending else 0, r8=outcome.gpa & ~(PAGE - 1),
+            rcx=outcome.qualification & ~HIDDEN, rdx=PENDING_EPT_VIOLATION if pending else 0, r8=outcome.gpa & ~(PAGE - 1),
         )  # fmt: skip
         with quiet(p):
             stepping.log_violation(m, p.lps[lp], leaving.running_vcpu(p, m, lp), outcome.gpa & ~(PAGE - 1))
@@ -130,9 +139,17 @@ def guest_interrupt(p: Platform, m: Module, lp: int, event: int) -> bool:
     if now.posting and event == now.notify_vector:
         return _take_posted(p, m, lp)
     if event != MSMI and stepping.suspicious(m, processor):
-        stepping.begin(p, m, processor)
-        processor.pending_interrupt = event
-        return False
+        if not stepping.apic_is_off(processor):
+            stepping.begin(p, m, processor)
+            processor.pending |= 1 << event
+            return False
+        with guarded(p, m, lp):
+            if leaving.is_fatal(p, m, lp):
+                leaving.async_exit(p, m, lp, _interruption(event))
+            else:
+                why = "the stepping filter needs the local APIC, which is disabled"
+                leaving.fatal_exit(p, m, lp, replace(_interruption(event), why=why, status=WRONG_APIC_MODE))
+        return True
     with guarded(p, m, lp):
         if event == MSMI:
             why = "a machine check was signalled by SMI"

@@ -11,6 +11,7 @@ from tdxviz.core.arch import registers as r
 from tdxviz.core.arch import state_table as st
 from tdxviz.core.arch import status as s
 from tdxviz.core.arch.leaves import BY_NAME
+from tdxviz.core.hw import interrupts
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.platform import LogicalProcessor, Platform
 from tdxviz.core.tdx import pamt, stepping, vcpu_state
@@ -59,7 +60,7 @@ def async_exit(
     """Save under the TD's key, scrub, hand the logical processor back to the host. ``last``: whether the
     guest's instruction is made again or was completed (ASYNC_TRAP)."""
     if is_fatal(p, m, lp):
-        fatal_exit(p, m, lp, replace(exit_, status=NON_ACCESSIBLE))
+        fatal_exit(p, m, lp, replace(exit_, status=NON_ACCESSIBLE, rdx=0, r8=0))
         return
     with quiet(p):
         vcpu = running_vcpu(p, m, lp)
@@ -167,6 +168,7 @@ def hand_over(
             outputs={"RAX": status, **found},
         )
     )  # fmt: skip
+    interrupts.host_takes(p, processor)
 
 
 def _unlock(m: Module, page: Hpa) -> None:

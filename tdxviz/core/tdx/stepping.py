@@ -29,6 +29,11 @@ def suspicious(m: Module, lp: LogicalProcessor) -> bool:
     return not now.done and moved <= MOST_BYTES and lp.tsc - now.tsc <= MOST_CYCLES
 
 
+def apic_is_off(lp: LogicalProcessor) -> bool:
+    """Without its local APIC the module cannot keep an interruption for later."""
+    return lp.apic == "disabled"
+
+
 def begin(p: Platform, m: Module, lp: LogicalProcessor) -> None:
     """Stay in the TD for a random number of further instructions; interruptions wait."""
     further = 1 + p.drbg.draw(1, "stepping filter")[0] % MOST_FURTHER
@@ -50,9 +55,8 @@ def ran(m: Module, lp: int, count: int) -> None:
 
 
 def forget(m: Module, lp: LogicalProcessor) -> None:
-    """At the TD exit. An interruption that was held back is the host's now."""
+    """At the TD exit."""
     m.stepping.pop(lp.id, None)
-    lp.pending_interrupt = -1
 
 
 def progress(m: Module, lp: LogicalProcessor, vcpu: Vcpu) -> None:

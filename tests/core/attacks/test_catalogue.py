@@ -92,6 +92,7 @@ VARIANTS = {
     "vp-write-guest-rip:two-lps": ("prevented", "TDX_VCPU_ASSOCIATED"),
     "sept-page-trace:unblock-early": ("prevented", "TDX_TLB_TRACKING_NOT_DONE"),
     "overwrite-tdvps:vmcs-page": ("detected", "TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE"),
+    "single-step:apic-off": ("degraded-to-DoS", "TDX_NON_RECOVERABLE_TD_WRONG_APIC_MODE"),
     "drop-and-reaug-naive:naive-guest": ("succeeds", "zeros or host's bytes read"),
     "drop-and-reaug-naive:syscall-gap": ("succeeds", "#VE frame on the program's stack"),
     "drop-and-reaug-strict:syscall-gap": ("degraded-to-DoS", "EPT violation TD exit"),
@@ -104,6 +105,7 @@ WITH_A_TARGET = {
     "drop-and-reaug-naive:naive-guest",
     "overwrite-tdvps:vmcs-page",
     "severed-remap:cross-td",
+    "single-step:apic-off",
 }
 """What an ordinary VM offers them, they get."""
 

@@ -74,9 +74,9 @@ def test_the_boots_mac_key_is_part_of_the_digest():
 
 
 def test_a_copied_processor_keeps_everything():
-    lp = LogicalProcessor(1, 0, "td", tdvpr=5, vm=6, last_tdvpr=7, pending_interrupt=8)
+    lp = LogicalProcessor(1, 0, "td", tdvpr=5, vm=6, last_tdvpr=7, pending=8)
     twin = lp.copy()
-    for name in ("id", "package", "mode", "tdvpr", "vm", "last_tdvpr", "pending_interrupt"):
+    for name in ("id", "package", "mode", "tdvpr", "vm", "last_tdvpr", "pending"):
         assert getattr(twin, name) == getattr(lp, name)
 
 

@@ -4,8 +4,9 @@ import pytest
 
 from tdxviz.core import events as e
 from tdxviz.core.arch import exits, msr_policy
+from tdxviz.core.arch import status as s
 from tdxviz.core.commands import HostWrite, RaiseInterrupt, RunGuest
-from tdxviz.core.faults import GuestFault, Intercept
+from tdxviz.core.faults import EptViolation, GuestFault, Intercept
 from tdxviz.core.guest import execute
 from tdxviz.core.host import layout
 from tdxviz.core.hw import path
@@ -319,6 +320,61 @@ def test_ud_comes_before_the_exit(machine, code, cpl):
 def test_string_port_accesses_tell_the_handler_how_memory_is_addressed(machine, code, information):
     assert run_code(machine, code) == "#20"
     assert kit.vcpu(machine).vps["VE_INSTRUCTION_INFO"] == information
+
+
+def touched(machine, code: str, **regs: int) -> EptViolation:
+    """One instruction runs into the second level."""
+    with pytest.raises(EptViolation) as caught:
+        run_code(machine, code, **regs)
+    return caught.value
+
+
+HOLE = layout.GUEST_BASE + 0xD000
+
+
+@pytest.mark.parametrize(("code", "bits"), [("488b18", 1), ("488918", 2)])
+def test_the_guest_is_told_the_whole_qualification_and_the_host_a_part(machine, code, bits):
+    """SDM 3, table 28-7: linear address valid (7), and not of a page walk (8); the module hides bits 12:7 from the host."""
+    outcome = touched(machine, code, rax=HOLE)
+    assert (outcome.gla, outcome.qualification) == (HOLE, bits | 0x180)
+    twin = machine.copy()
+    outcome.state, kit.td(machine).tdcs["TD_CTLS"] = "PENDING", 0
+    assert guest_side.guest_ept_violation(machine.platform, machine.module, 0, outcome) is not None
+    assert kit.vcpu(machine).vps["VE_QUALIFICATION"] == bits | 0x180
+    outcome.state = "FREE"
+    guest_side.guest_ept_violation(twin.platform, twin.module, 0, outcome)
+    assert twin.platform.lps[0].gprs[RCX] == bits
+
+
+def test_a_page_walk_that_finds_no_page_table_says_so(machine):
+    cpu_of(machine).cr3 = HOLE
+    ctx = guest_memory.translation(machine.platform, machine.module, 0)
+    with pytest.raises(EptViolation) as caught:
+        path.load(machine.platform, machine.platform.lps[0], ctx, 0x12345000, 8)
+    assert (caught.value.gla, caught.value.qualification) == (0x12345000, 0x81)
+
+
+FATAL = {
+    "instruction": (lambda p, m: guest_side.guest_intercept(p, m, 0, Intercept("OUT", 1, 0xE9_0000)), 30, 0xE9_0000),
+    "violation": (
+        lambda p, m: guest_side.guest_ept_violation(p, m, 0, EptViolation(0x5123, "store", state="FREE", level=0, gla=0x5123)),
+        48, 0x182,
+    ),
+    "misconfiguration": (
+        lambda p, m: guest_side.guest_ept_violation(p, m, 0, EptViolation(1 << 47, "load", state="MISCONFIGURED", level=0)),
+        49, 0,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", FATAL)
+def test_an_exit_of_a_td_that_is_fatal_already_tells_its_own_qualification(machine, how):
+    exit_, reason, qualification = FATAL[how]
+    kit.td(machine).tdr["FATAL"] = 1
+    exit_(machine.platform, machine.module)
+    found = machine.platform.lps[0].gprs
+    assert found[RAX] == s.STATUS["TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE"] | reason
+    assert (found[RCX], found[RDX], found[8], found[9]) == (qualification, 0, 0, 0)
 
 
 # --- 9.5 ------------------------------------------------------------------------------------------

@@ -3,13 +3,16 @@
 import pytest
 
 from tdxviz.core import events as e
+from tdxviz.core.arch import metadata
 from tdxviz.core.arch import status as s
 from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.commands import RaiseInterrupt, ReadHostRegisters, RunGuest
 from tdxviz.core.faults import EptViolation, MachineCheck
 from tdxviz.core.host import layout
+from tdxviz.core.hw import path
 from tdxviz.core.hw.platform import INIT, MSMI, NMI, SMI
-from tdxviz.core.tdx import guest_side
+from tdxviz.core.tdx import guest_memory, guest_side
+from tdxviz.core.units import U64
 from tests.core.tdx import kit
 
 RSP_OF_HOST = 0x7FFE_0000
@@ -56,7 +59,7 @@ EXITS = {
     "interrupt": {"RAX": 1, "R9": 1 << 31 | 0x31},
     "violation": {"RAX": 48, "RCX": 2, "R8": 0x8000_B000},
     "pending": {"RAX": 48, "RCX": 1, "RDX": 6, "R8": 0x8000_B000},
-    "misconfigured": {"RAX": 49},
+    "misconfigured": {"RAX": 49, "R8": 1 << 47},
     "machine check": {"RAX": NON_ACCESSIBLE, "R9": 1 << 31 | 3 << 8 | 18},
     "nmi": {"R9": 1 << 31 | 2 << 8 | 2},
     "init": {"RAX": 3},
@@ -284,6 +287,30 @@ def test_another_vcpu_and_the_module_meet_no_trained_predictor():
     events = kit.seamcall(machine, "TDH.VP.ENTER", rcx=layout.TDVPR)
     assert [n.entries for n in events if isinstance(n, e.IbpbIssued)] == [1]
     assert predictor.predict(0x8000_1000, "td-a") is None
+
+
+def test_an_event_of_the_last_exit_comes_before_an_nmi_that_the_host_asks_for():
+    """An exception was being delivered when the TD left; neither may vanish."""
+    machine = kit.before("running")
+    lp = machine.platform.lps[0]
+    ctx = guest_memory.translation(machine.platform, machine.module, 0)
+    handler, table = 0x8000_2E00, 0x8000_2800
+    gate = handler & 0xFFFF | lp.cpu.cs << 16 | 0x8E << 40 | handler >> 16 << 48
+    path.store(machine.platform, lp, ctx, handler, bytes([0x90] * 16))
+    for vector in (2, 20):
+        path.store(machine.platform, lp, ctx, table + vector * 16, gate.to_bytes(16, "little"))
+    lp.cpu.idt_base, lp.cpu.idt_limit = table, 0x1FF
+    lp.cpu.event = 1 << 31 | 3 << 8 | 20
+    leave(machine, "violation")
+    kit.seamcall(
+        machine, "TDH.VP.WR", rcx=layout.TDVPR, rdx=metadata.named("PEND_NMI").element_id(0), r8=1, r9=U64
+    )
+    kit.seamcall(machine, "TDH.VP.ENTER", rcx=layout.TDVPR)
+    events = machine.do(RunGuest(lp=0, steps=1))
+    assert lp.cpu.rip == handler + 1
+    story = [n for n in events if isinstance(n, e.ExceptionDelivered | e.InstructionRetired)]
+    told = [(n.vector, n.kind) for n in story[:2] if isinstance(n, e.ExceptionDelivered)]
+    assert told == [(20, "fault"), (2, "nmi")]  # no instruction between them
 
 
 def test_an_nmi_that_the_host_asks_for_waits_until_ve_information_was_read():

@@ -3,13 +3,14 @@
 import pytest
 
 from tdxviz.core import events as e
+from tdxviz.core.arch import status as s
 from tdxviz.core.arch import structures as lay
-from tdxviz.core.commands import RaiseInterrupt, RunGuest, Seamcall, VmEnter
+from tdxviz.core.commands import HostApic, RaiseInterrupt, RunGuest, Seamcall, VmEnter
 from tdxviz.core.drive import drive
 from tdxviz.core.faults import EptViolation
 from tdxviz.core.host import layout, setup
 from tdxviz.core.machine import Machine
-from tdxviz.core.tdx import guest_side
+from tdxviz.core.tdx import guest_side, vcpu_state
 from tests.core.tdx import kit
 
 UNMAPPED = layout.GUEST_BASE + 0xD000
@@ -152,6 +153,55 @@ def test_a_guest_that_asked_is_told_by_ve(machine):
     events = enter(machine)
     assert [n.reason for n in events if isinstance(n, e.VeInjected)] == [48]
     assert machine.platform.lps[0].cpu.event == 1 << 31 | 3 << 8 | 20
+
+
+@pytest.mark.parametrize("why", ["kept", "nmi", "unread"])
+def test_it_is_told_only_when_that_loses_nothing(machine, why):
+    """can_inject_epf_ve: IDT vectoring, NMI blocking and unread #VE information stand against it."""
+    for _ in range(7):
+        fault(machine)
+    kit.td(machine).tdcs["NOTIFY_ENABLES"] = 1
+    vps = kit.vcpu(machine).vps
+    vps["EPF_GPA0"] = layout.GUEST_BASE
+    kept = 1 << 31 | 0x41 if why == "kept" else 0
+    vps["VE_VALID"] = 0xFFFF_FFFF if why == "unread" else 0
+    cpu = vcpu_state.restore(kit.vcpu(machine))
+    cpu.event, cpu.nmi_blocked = kept, why == "nmi"
+    vcpu_state.save(kit.vcpu(machine), cpu)
+    assert count(enter(machine), e.VeInjected) == 0
+    assert machine.platform.lps[0].cpu.event == kept
+
+
+@pytest.mark.parametrize(("kind", "told"), [("interrupt", {"R9": 1 << 31 | 0x31}), ("init", {})])
+def test_with_the_apic_off_the_filter_kills_the_td(machine, kind, told):
+    machine.do(HostApic(lp=0, mode="disabled"))
+    _, events = one_step(machine, kind)
+    assert count(events, e.SteppingFiltered) == 0
+    returned = kit.answer(events)
+    assert returned.status == s.STATUS["TDX_NON_RECOVERABLE_TD_WRONG_APIC_MODE"] | (
+        1 if kind == "interrupt" else 3
+    )
+    assert returned.outputs == {"RAX": returned.status, **told}
+    assert kit.td(machine).tdr["FATAL"] == 1
+    assert s.name_of(kit.answer(enter(machine)).status) == "TDX_TD_FATAL"
+
+
+def test_far_from_entry_the_filter_needs_no_apic(machine):
+    machine.do(HostApic(lp=0, mode="disabled"))
+    enter(machine)
+    machine.do(RunGuest(lp=0, steps=5000, trace=False))
+    machine.do(RaiseInterrupt(lp=0, vector=0x31))
+    assert kit.answer(machine.do(RunGuest(lp=0, steps=9, trace=False))).status == 1
+
+
+def test_two_interrupts_while_the_filter_holds_back_are_both_there(machine):
+    enter(machine)
+    machine.do(RunGuest(lp=0, steps=1, trace=False))
+    machine.do(RaiseInterrupt(lp=0, vector=0x31))
+    machine.do(RaiseInterrupt(lp=0, vector=0x45))
+    events = machine.do(RunGuest(lp=0, steps=1, trace=False))
+    assert kit.answer(events).outputs["R9"] == 1 << 31 | 0x45
+    assert [n.vector for n in events if isinstance(n, e.InterruptHandled)] == [0x31]
 
 
 def test_the_list_holds_32_gpas(machine):
