@@ -25,13 +25,23 @@ class GuestFault(Architectural):
         self.cr2 = cr2
 
 
-class SoftwareInterrupt(Architectural):
-    """INT n and INT3: delivered through the guest's IDT with RIP behind the instruction."""
+class NonCanonical(GuestFault):
+    """An address that is none: #GP(0), or #SS(0) where the stack segment was used."""
 
-    def __init__(self, vector: int, length: int) -> None:
-        super().__init__(vector, length)
+    def __init__(self, gla: Gla) -> None:
+        super().__init__(13, 0)
+        self.gla = gla
+
+
+class SoftwareInterrupt(Architectural):
+    """INT n, INT3 and INT1: delivered through the guest's IDT with RIP behind the instruction."""
+
+    def __init__(self, vector: int, length: int, kind: str = "software") -> None:
+        super().__init__(vector, length, kind)
         self.vector = vector
         self.length = length
+        self.kind = kind
+        """``software``, or ``icebp`` for INT1."""
 
 
 class Boundary(Architectural):

@@ -23,10 +23,11 @@ from tdxviz.core.faults import (
     GuestFault,
     Intercept,
     MachineCheck,
+    NonCanonical,
     SoftwareInterrupt,
     TripleFault,
 )
-from tdxviz.core.guest import boundary, exceptions, execute
+from tdxviz.core.guest import boundary, exceptions, execute, stack_fault
 from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import INIT, MSMI, NMI, SMI, LogicalProcessor
 from tdxviz.core.tdx import dispatch, guest_leaves, guest_memory, guest_side, stepping
@@ -173,7 +174,7 @@ def _attend(state: State, lp: LogicalProcessor, ctx: Translation, outcome: Archi
     try:
         if isinstance(outcome, SoftwareInterrupt):
             vector, length = outcome.vector, outcome.length
-            exceptions.deliver(state.platform, lp, ctx, lp.cpu, vector, kind="software", length=length)
+            exceptions.deliver(state.platform, lp, ctx, lp.cpu, vector, kind=outcome.kind, length=length)
             return
         fault = _settle(state, lp, outcome)
         if fault is not None:
@@ -186,6 +187,8 @@ def _attend(state: State, lp: LogicalProcessor, ctx: Translation, outcome: Archi
 
 def _settle(state: State, lp: LogicalProcessor, outcome: Architectural) -> GuestFault | None:
     """Handle an outcome; a returned fault is still to be delivered to the guest."""
+    if isinstance(outcome, NonCanonical):
+        return stack_fault.judged(state.platform, lp, translation(state, lp), outcome)
     if isinstance(outcome, GuestFault):
         return outcome
     if isinstance(outcome, TripleFault):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from tdxviz.core.faults import Architectural, Boundary
+from tdxviz.core.faults import Architectural, Boundary, GuestFault
 from tdxviz.core.guest import decoder
 from tdxviz.core.guest.compiler import build_op
 from tdxviz.core.guest.decoder import FlowControl, Instruction
@@ -41,6 +41,7 @@ _FORMATS = {2: "<H", 4: "<I", 8: "<Q"}
 NAMES: dict[str, Any] = {
     "Architectural": Architectural,
     "Boundary": Boundary,
+    "Fault": GuestFault,
     "MISS": (KeyError, struct.error),
     "LINE": CacheLine,
     "BYTE": [bytes([n]) for n in range(256)],

@@ -13,6 +13,7 @@ from tdxviz.core.guest import (
     ops_frame,
     ops_move,
     ops_mul,
+    ops_query,
     ops_registers,
     ops_segment,
     ops_shadow,
@@ -24,14 +25,14 @@ from tdxviz.core.guest import (
     ops_system,
     ops_task,
 )
-from tdxviz.core.guest.decoder import Instruction, OpKind, Register
+from tdxviz.core.guest.decoder import CodeSize, Instruction, OpKind, Register
 from tdxviz.core.guest.table import Build, Op
 
 BUILDERS: dict[str, Build] = (
     ops_alu.TABLE | ops_move.TABLE | ops_shift.TABLE | ops_mul.TABLE
     | ops_string.TABLE | ops_control.TABLE | ops_system.TABLE | ops_event.TABLE | ops_bits.TABLE
     | ops_atomic.TABLE | ops_frame.TABLE | ops_cache.TABLE | ops_registers.TABLE
-    | ops_segment.TABLE | ops_shadow.TABLE | ops_syscall.TABLE | ops_task.TABLE
+    | ops_segment.TABLE | ops_query.TABLE | ops_shadow.TABLE | ops_syscall.TABLE | ops_task.TABLE
 )  # fmt: skip
 
 VECTORS = ops_sse.TABLE | ops_sse_parts.TABLE
@@ -92,6 +93,8 @@ def _builder(ins: Instruction) -> Build | None:
         return {"PUSH": ops_segment.push, "POP": ops_segment.pop}.get(name)
     if is_far(ins):
         return ops_segment.call if name == "CALL" else ops_segment.jmp
+    if name in ops_event.SIZES and ins.code_size != CodeSize.CODE64:
+        return None  # only 64-bit mode knows interrupts here
     return BUILDERS.get(name)
 
 

@@ -145,9 +145,12 @@ class Source:
         self.say(f"g[{RSP}] = y")
         self.narrow.discard(RSP)
 
-    def pop(self, size: int, name: str, extra: int = 0) -> None:
+    def pop(self, size: int, name: str, extra: int = 0, *, checks: bool = False) -> None:
+        """``checks``: the value must be an address."""
         wrap = U64 if self.bits == 64 else WORD
         self.load(f"g[{RSP}]", size, name)
+        if checks:
+            self.say(f"if {name} >> 47 and {name} >> 47 != 0x1FFFF: raise Fault(13, 0)")
         self.say(f"g[{RSP}] = m{self.place} + {size + extra} & {wrap}")
         self.narrow.discard(RSP)
 

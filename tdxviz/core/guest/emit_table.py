@@ -8,6 +8,7 @@ from tdxviz.core.guest.emit import NotEmitted, Source
 from tdxviz.core.guest.ops_move import CONDITIONS
 from tdxviz.core.guest.table import operand_size
 from tdxviz.core.hw.cpu import RAX, RBP, RCX, RSP
+from tdxviz.core.hw.walk import is_canonical
 from tdxviz.core.units import U64
 
 Emit: TypeAlias = Callable[[Source, Instruction], None]
@@ -262,7 +263,7 @@ def call(s: Source, ins: Instruction) -> None:
 def ret(s: Source, ins: Instruction) -> None:
     if ins.stack_pointer_increment - (ins.immediate(0) if ins.op_count else 0) != _word(s):
         raise NotEmitted
-    s.pop(_word(s), "z", ins.immediate(0) if ins.op_count else 0)
+    s.pop(_word(s), "z", ins.immediate(0) if ins.op_count else 0, checks=s.bits == 64)
     s.leave_pending()
     s.say("c = x.calls")
     s.say(f"if c and (c[-1][0] != z or not c.pop()): x.returned({ins.ip}, z); s = x.stale")
@@ -274,14 +275,14 @@ def jmp(s: Source, ins: Instruction) -> None:
 
 
 def _target(s: Source, ins: Instruction) -> str:
-    if ins.op_kind(0) in NEAR:
+    if ins.op_kind(0) in NEAR and is_canonical(ins.near_branch_target):
         return str(ins.near_branch_target)
     raise NotEmitted  # an indirect branch trains the predictor
 
 
 def _jcc(code: int) -> Emit:
     def emit(s: Source, ins: Instruction) -> None:
-        if ins.op_kind(0) not in NEAR:
+        if ins.op_kind(0) not in NEAR or not is_canonical(ins.near_branch_target):
             raise NotEmitted
         s.end(f"{ins.near_branch_target} if {s.condition(code)} else {ins.next_ip}")
 
@@ -289,7 +290,7 @@ def _jcc(code: int) -> Emit:
 
 
 def loop(s: Source, ins: Instruction) -> None:
-    if ins.code not in LOOPS:
+    if ins.code not in LOOPS or not is_canonical(ins.near_branch_target):
         raise NotEmitted
     s.say(f"g[{RCX}] = g[{RCX}] - 1 & {LOOPS[ins.code]}")
     s.narrow.discard(RCX)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tdxviz.core import events as e
 from tdxviz.core.arch.registers import RSP, SS
-from tdxviz.core.faults import EptViolation, GuestFault, MachineCheck, TripleFault
+from tdxviz.core.faults import EptViolation, GuestFault, MachineCheck, NonCanonical, TripleFault
 from tdxviz.core.guest import segments, shadow
 from tdxviz.core.guest.context import Context
 from tdxviz.core.hw.cpu import NULL_SEGMENT, CpuState, Segment
@@ -25,13 +25,13 @@ TRAP_GATE, INTERRUPT_GATE = 0xF, 0xE
 TF, IF, NT, RF, VM = 1 << 8, 1 << 9, 1 << 14, 1 << 16, 1 << 17
 
 EVENT_VALID, EVENT_HAS_ERROR = 1 << 31, 1 << 11
-TYPES = {"interrupt": 0, "nmi": 2, "fault": 3, "trap": 3, "software": 4}
+TYPES = {"interrupt": 0, "nmi": 2, "fault": 3, "trap": 3, "software": 4, "icebp": 5}
 """Interruption types as a VMCS names them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """What is to be delivered. ``kind``: fault, trap, interrupt, nmi, software."""
+    """What is to be delivered. ``kind``: fault, trap, interrupt, nmi, software, icebp (INT1)."""
 
     vector: int
     error: int | None = None
@@ -81,7 +81,7 @@ def deliver(
 
 def _keep(cpu: CpuState, what: Happening) -> None:
     """The IDT-vectoring information of the exit. A software interrupt is simply executed again."""
-    if what.kind != "software":
+    if what.kind not in ("software", "icebp"):
         error = EVENT_HAS_ERROR if what.error is not None else 0
         cpu.event = EVENT_VALID | TYPES[what.kind] << 8 | error | what.vector
         cpu.event_error = what.error or 0
@@ -132,6 +132,8 @@ def _through_gate(x: Context, what: Happening) -> None:
     cpu.cpl = cpl
     try:
         x.store_bytes(top, frame)
+    except NonCanonical:
+        raise GuestFault(STACK, ext) from None
     finally:
         cpu.cpl = before
     if cpl != before:

@@ -5,6 +5,7 @@ outcome that is raised leaves registers, flags and memory untouched, with RIP at
 """
 
 from tdxviz.core.guest import fast, transient, watch
+from tdxviz.core.guest.aligned import Aligned, wanted
 from tdxviz.core.guest.context import Context
 from tdxviz.core.hw.cpu import CpuState
 from tdxviz.core.hw.path import Translation
@@ -37,9 +38,9 @@ class Runner:
         until: int | None,
     ) -> int:  # fmt: skip
         """As the function of that name."""
-        x = self.x
-        if x is None or not x.resumes(ctx):
-            x = self.x = Context(p, lp, ctx, cpu)
+        x, way = self.x, Aligned if wanted(cpu) else Context
+        if type(x) is not way or not x.resumes(ctx):
+            x = self.x = way(p, lp, ctx, cpu)
             x.stray = transient.run
         try:
             return watch.run(x, steps, until) if p.trace else fast.run(x, steps, until)

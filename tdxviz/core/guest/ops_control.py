@@ -1,5 +1,6 @@
 """Jumps, calls, returns and loops. Each returns the next RIP when it jumps."""
 
+from tdxviz.core.faults import GuestFault
 from tdxviz.core.guest import flags as f
 from tdxviz.core.guest import shadow
 from tdxviz.core.guest.context import Context
@@ -8,17 +9,28 @@ from tdxviz.core.guest.operands import Read, mask, reader
 from tdxviz.core.guest.ops_move import CONDITIONS
 from tdxviz.core.guest.table import Build, Op
 from tdxviz.core.hw.cpu import RCX, RSP, SHADOW_STACK
+from tdxviz.core.hw.walk import is_canonical
 from tdxviz.core.units import U64
 
+GP = 13
 LOOP_RCX = {
     Code.LOOP_REL8_64_RCX, Code.LOOPE_REL8_64_RCX, Code.LOOPNE_REL8_64_RCX,
 }  # fmt: skip
 NEAR = {OpKind.NEAR_BRANCH16, OpKind.NEAR_BRANCH32, OpKind.NEAR_BRANCH64}
 
 
+def checked(target: int) -> int:
+    """#GP(0) at the branch if its target is no address; RIP and RSP stay."""
+    if not is_canonical(target):
+        raise GuestFault(GP, 0)
+    return target
+
+
 def _jcc(code: int) -> Build:
     def build(ins: Instruction) -> Op:
         target = ins.near_branch_target
+        if not is_canonical(target):
+            return lambda x: checked(target) if f.condition(code, x.cpu.rflags) else None
 
         def run(x: Context) -> int | None:
             return target if f.condition(code, x.cpu.rflags) else None
@@ -31,12 +43,12 @@ def _jcc(code: int) -> Build:
 def jmp(ins: Instruction) -> Op:
     if ins.op_kind(0) in NEAR:
         target = ins.near_branch_target
-        return lambda x: target
+        return (lambda x: target) if is_canonical(target) else lambda x: checked(target)
     get, notrack = reader(ins, 0, stack_width(ins)), ins.segment_prefix == Register.DS
     here = ins.ip
 
     def run(x: Context) -> int:
-        there = get(x)
+        there = checked(get(x))
         x.steered(here, there)
         if x.cpu.cet:
             shadow.track(x, there, notrack=notrack)
@@ -57,7 +69,7 @@ def call(ins: Instruction) -> Op:
     shadowed = indirect or ins.near_branch_target != after  # CALL to the next instruction only reads RIP
 
     def run(x: Context) -> int:
-        target = get(x)
+        target = checked(get(x))
         top = x.gprs[RSP] - size & wrap
         if x.cpu.cet & SHADOW_STACK and shadowed:
             x.probe(top, size)
@@ -81,7 +93,7 @@ def ret(ins: Instruction) -> Op:
 
     def run(x: Context) -> int:
         top = x.gprs[RSP]
-        target = x.load(top, size)
+        target = checked(x.load(top, size))
         if x.cpu.cet & SHADOW_STACK:
             shadow.check_return(x, target)
         x.gprs[RSP] = top + size + extra & wrap
@@ -101,9 +113,11 @@ def _loop(wanted: int) -> Build:
 
         def run(x: Context) -> int | None:
             count = x.gprs[RCX] - 1 & keep
-            x.gprs[RCX] = count
             zero = bool(x.cpu.rflags & f.ZF)
-            return target if count and (wanted < 0 or zero == bool(wanted)) else None
+            taken = count and (wanted < 0 or zero == bool(wanted))
+            there = checked(target) if taken else None
+            x.gprs[RCX] = count
+            return there
 
         return run
 
@@ -113,7 +127,7 @@ def _loop(wanted: int) -> Build:
 def _jcxz(size: int) -> Build:
     def build(ins: Instruction) -> Op:
         target, keep = ins.near_branch_target, mask(size)
-        return lambda x: None if x.gprs[RCX] & keep else target
+        return lambda x: None if x.gprs[RCX] & keep else checked(target)
 
     return build
 

@@ -2,14 +2,16 @@
 
 from tdxviz.core.arch.registers import RSP, SS
 from tdxviz.core.faults import Boundary, GuestFault, SoftwareInterrupt
-from tdxviz.core.guest import segments, shadow
+from tdxviz.core.guest import aligned, segments, shadow
 from tdxviz.core.guest.context import Context
-from tdxviz.core.guest.decoder import Instruction
+from tdxviz.core.guest.decoder import Instruction, name
+from tdxviz.core.guest.operands import mask
 from tdxviz.core.guest.table import Build, Op
 from tdxviz.core.hw.cpu import Segment
 from tdxviz.core.hw.walk import is_canonical
+from tdxviz.core.units import U64
 
-BREAKPOINT, OVERFLOW, GP = 3, 4, 13
+DEBUG, BREAKPOINT, OVERFLOW, GP = 1, 3, 4, 13
 OF = 1 << 11
 TF, IF, NT, RF = 1 << 8, 1 << 9, 1 << 14, 1 << 16
 IOPL = 3 << 12
@@ -17,14 +19,19 @@ RESTORED = 0x0025_4DD5
 """CF PF AF ZF SF TF DF OF NT RF AC ID; IF and IOPL depend on privilege."""
 
 
-def iretq(ins: Instruction) -> Op:
-    """The 64-bit form. Pops RIP, CS, RFLAGS, RSP, SS; checks first, then changes everything."""
+SIZES = {"IRET": 2, "IRETD": 4, "IRETQ": 8}
+
+
+def iret(ins: Instruction) -> Op:
+    """In 64-bit mode. Pops RIP, CS, RFLAGS, RSP, SS; checks first, then changes everything."""
+    size = SIZES[name(ins)]
+    low = mask(size)
 
     def run(x: Context) -> int:
         cpu, top = x.cpu, x.gprs[RSP]
         if cpu.rflags & NT:
             raise GuestFault(GP, 0)  # there is no task to return to in 64-bit mode
-        rip, cs, flags, rsp, ss = (x.load(top + 8 * n, 8) for n in range(5))
+        rip, cs, flags, rsp, ss = (x.load(top + size * n & U64, size) for n in range(5))
         target, cpl = _code(x, cs & 0xFFFF), cs & 3
         stack = _stack(x, ss & 0xFFFF, cpl, target)
         if not (is_canonical(rip) if target.long else rip < 1 << 32):
@@ -34,7 +41,7 @@ def iretq(ins: Instruction) -> Op:
         segments.enter_code(x, target, cpl)
         commit_shadow()
         cpu.segments[SS], x.gprs[RSP] = stack, rsp
-        cpu.rflags = _flags(cpu.rflags, flags, before)
+        cpu.rflags = _flags(cpu.rflags, cpu.rflags & ~low | flags, before)
         if cpl != before:
             segments.drop_for_user(x)
         if (
@@ -42,6 +49,7 @@ def iretq(ins: Instruction) -> Op:
             or cpu.irr
             or cpu.rflags & TF
             or cpu.dr7 & 0xFF
+            or aligned.wanted(cpu)
             or (cpu.cet and shadow.waiting(cpu))
         ):
             cpu.nmi_blocked, cpu.rip = False, rip
@@ -98,6 +106,16 @@ def software_interrupt(ins: Instruction) -> Op:
     return run
 
 
+def int1(ins: Instruction) -> Op:
+    """#DB whatever the gate's privilege says; DR6 stays."""
+    length = ins.len
+
+    def run(x: Context) -> None:
+        raise SoftwareInterrupt(DEBUG, length, "icebp")
+
+    return run
+
+
 def into(ins: Instruction) -> Op:
     """#OF if OF is set; 32-bit code only."""
     length = ins.len
@@ -138,7 +156,8 @@ def sti(ins: Instruction) -> Op:
 
 
 TABLE: dict[str, Build] = {
-    "IRETQ": iretq,
+    **dict.fromkeys(SIZES, iret),
+    "INT1": int1,
     "INT": software_interrupt,
     "INT3": software_interrupt,
     "INTO": into,

@@ -104,7 +104,7 @@ def leave(ins: Instruction) -> Op:
 
 FLAGS_IN_MEMORY = 0x00FC_FFFF
 POPPABLE = 0x0024_7FD5
-TF, IF, IOPL = 1 << 8, 1 << 9, 3 << 12
+TF, IF, IOPL, AC = 1 << 8, 1 << 9, 3 << 12, 1 << 18
 
 
 def pushf(ins: Instruction) -> Op:
@@ -133,8 +133,9 @@ def popf(ins: Instruction) -> Op:
             may &= ~IOPL
             if cpu.cpl > cpu.rflags >> 12 & 3:
                 may &= ~IF
+        changed = (value ^ cpu.rflags) & may
         cpu.rflags = cpu.rflags & ~may | value & may | 2
-        if cpu.irr or cpu.rflags & TF:
+        if cpu.irr or cpu.rflags & TF or changed & AC:  # alignment checking is another way to memory
             cpu.rip = after
             raise Boundary
 

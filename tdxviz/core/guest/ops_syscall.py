@@ -3,7 +3,7 @@
 from tdxviz.core.arch import msrs
 from tdxviz.core.arch.registers import CS, SS
 from tdxviz.core.faults import Boundary, GuestFault
-from tdxviz.core.guest import shadow
+from tdxviz.core.guest import aligned, shadow
 from tdxviz.core.guest.context import Context
 from tdxviz.core.guest.decoder import Instruction, name
 from tdxviz.core.guest.table import Build, Op
@@ -80,7 +80,7 @@ def sysret(ins: Instruction) -> Op:
 def _looked_at(x: Context, target: int) -> int:
     """The step loop looks between the instructions if a trap, an interrupt or ENDBR64 may be due."""
     cpu = x.cpu
-    if cpu.irr or cpu.rflags & TF or (cpu.cet and shadow.waiting(cpu)):
+    if cpu.irr or cpu.rflags & TF or aligned.wanted(cpu) or (cpu.cet and shadow.waiting(cpu)):
         cpu.rip = target
         raise Boundary
     return target

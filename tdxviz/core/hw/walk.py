@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tdxviz.core import events as e
 from tdxviz.core.arch import sept
-from tdxviz.core.faults import EptViolation, GuestFault
+from tdxviz.core.faults import EptViolation, GuestFault, NonCanonical
 from tdxviz.core.units import U64, Gla, Gpa, Hkid, Hpa, is_private, split_keyid
 
 PRESENT, WRITABLE, USER, LARGE = 1, 2, 4, 1 << 7
@@ -119,7 +119,7 @@ def guest_tables(
         GuestFault: #PF with its error code and CR2; #GP for a non-canonical address.
     """
     if not is_canonical(gla):
-        raise GuestFault(13, 0)
+        raise NonCanonical(gla)
     table, granted, kernel = cr3 & FRAME, WRITABLE | USER, RWX
     for level in (3, 2, 1, 0):
         entry = read(table + index(gla, level) * 8)
