@@ -7,6 +7,7 @@ from tdxviz.core.guest import (
     ops_alu,
     ops_atomic,
     ops_bits,
+    ops_bmi,
     ops_cache,
     ops_control,
     ops_event,
@@ -32,7 +33,7 @@ BUILDERS: dict[str, Build] = (
     ops_alu.TABLE | ops_move.TABLE | ops_shift.TABLE | ops_mul.TABLE
     | ops_string.TABLE | ops_control.TABLE | ops_system.TABLE | ops_event.TABLE | ops_bits.TABLE
     | ops_atomic.TABLE | ops_frame.TABLE | ops_cache.TABLE | ops_registers.TABLE
-    | ops_segment.TABLE | ops_query.TABLE | ops_shadow.TABLE | ops_syscall.TABLE | ops_task.TABLE
+    | ops_segment.TABLE | ops_query.TABLE | ops_bmi.TABLE | ops_shadow.TABLE | ops_syscall.TABLE | ops_task.TABLE
 )  # fmt: skip
 
 VECTORS = ops_sse.TABLE | ops_sse_parts.TABLE

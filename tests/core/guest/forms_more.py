@@ -9,12 +9,14 @@ from tests.core.guest.forms import (
     CF,
     DF,
     OF,
+    PF,
     RAX,
     RBX,
     RCX,
     RDI,
     RDX,
     RSI,
+    SF,
     SIZES,
     USABLE,
     ZF,
@@ -99,6 +101,33 @@ def counting(c: random.Random) -> Iterator[Form]:
             reg, rm = pairs(c)[0]
             code = bytes([prefix]) + encode(b"\x0f\x38\xf6", size, reg, rm)
             yield Form(f"{name}{size}", code, needs="adx")
+
+
+def _vex(pp: int, op: int, size: int, reg: int, second: int, rm: int, *, memory: bool) -> bytes:
+    """Three-byte VEX of map 0F38 with general registers; ``rm`` is a register or [rbx]."""
+    inverted = (reg < 8) << 7 | 1 << 6 | (memory or rm < 8) << 5 | 2
+    modrm = (0 if memory else 0xC0) | (reg & 7) << 3 | (RBX if memory else rm & 7)
+    return bytes([0xC4, inverted, (size == 8) << 7 | (~second & 15) << 3 | pp, op, modrm])
+
+
+def bit_fields(c: random.Random) -> Iterator[Form]:
+    """BMI1."""
+    clear = [n for n in USABLE if n != RBX]
+    for size in (4, 8):
+        for memory in (False, True):
+            reg, second, rm = (c.choice(clear) for _ in range(3))
+            code = _vex(0, 0xF2, size, reg, second, rm, memory=memory)
+            yield Form(f"ANDN{size}", code, fixed(ALL & ~(AF | PF)), memory, needs="bmi1")
+            code = _vex(0, 0xF7, size, reg, second, rm, memory=memory)
+            yield Form(f"BEXTR{size}", code, fixed(CF | ZF | OF), memory, needs="bmi1")
+            for name, ext in (("BLSR", 1), ("BLSMSK", 2), ("BLSI", 3)):
+                code = _vex(0, 0xF3, size, ext, reg, rm, memory=memory)
+                yield Form(f"{name}{size}", code, fixed(CF | ZF | SF | OF), memory, needs="bmi1")
+    for size in (4, 8):
+        for op in (0xF0, 0xF1):
+            rex = b"\x48" if size == 8 else b""
+            code = b"\xf2" + rex + bytes([0x0F, 0x38, op, 0xC0 | RCX << 3 | RDX])
+            yield Form(f"CRC32 {op:x} {size}", code, needs="sse4_2")
 
 
 def atomics(c: random.Random) -> Iterator[Form]:
@@ -268,4 +297,4 @@ def sse(c: random.Random) -> Iterator[Form]:
         yield Form("MOVD back", BOTH_IN + bytes.fromhex(code), memory=True)
 
 
-MORE_FAMILIES = (doubles, through_carry, counting, atomics, strings, addressing, jumps, sse)
+MORE_FAMILIES = (doubles, through_carry, counting, bit_fields, atomics, strings, addressing, jumps, sse)
