@@ -85,3 +85,44 @@ def difference(a: Side, b: Side) -> str:
     if not parted:
         return words + "All four see the same in both worlds."
     return words + f"Same for: {', '.join(same) or 'nobody'}. Different for: {', '.join(parted)}."
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action as it went in one world. ``word`` and ``shape``: its verdict, if it was an attack."""
+
+    title: str
+    word: str
+    shape: str
+    end: int
+    """Index after it, in its own world."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """The same actions in both worlds, column by column. ``done``: how many are complete."""
+
+    other: tuple[Step, ...]
+    this: tuple[Step, ...]
+    done: int
+
+    def differs(self, number: int) -> bool:
+        """Whether the two worlds judge that action differently."""
+        pair = [lane[number].word for lane in (self.other, self.this) if number < len(lane)]
+        return len(set(pair)) > 1
+
+
+def lanes(session: Any, moment: Any) -> Lanes | None:
+    """Both timelines as rows of actions; None while nothing is compared."""
+    if moment is None or moment.compare is None:
+        return None
+    other = session.branches[session.branch].timeline(moment.compare.world)
+    done = session.timeline.actions_at(moment.index)
+    return Lanes(_steps(other.entries), _steps(session.entries), done)
+
+
+def _steps(entries: Any) -> tuple[Step, ...]:
+    return tuple(
+        Step(e.title, e.verdict.word if e.verdict else "", e.verdict.shape if e.verdict else "", e.end_event)
+        for e in entries
+    )

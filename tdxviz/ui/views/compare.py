@@ -10,8 +10,11 @@ from tdxviz.ui.panel import Panel, in_low_window
 from tdxviz.ui.present import compare as present
 from tdxviz.ui.present.questions import Questions, asked
 from tdxviz.ui.views.compare_half import Half
+from tdxviz.ui.views.compare_lanes import LanesStrip
 
 BOTH, LEFT, RIGHT, OVERLAY = "Both", "A only", "B only", "Differences"
+SHORT = {"legacy": "VM", "li": "Li", "ci": "Ci"}
+"""Names of the lanes."""
 BESIDE = 640
 """From this width at 100 % the words stand beside the buttons."""
 WAYS = {
@@ -43,6 +46,8 @@ class ComparePanel(Panel):
         row.setContentsMargins(0, 0, 0, 0)
         self.box = QVBoxLayout(self)
         self.box.addWidget(holder, 1)
+        self.lanes = LanesStrip(theme, bridge.go_to)
+        self.box.addWidget(self.lanes)
         self.low = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self.low.addWidget(self.words, 1)
         ways = QHBoxLayout()
@@ -91,9 +96,9 @@ class ComparePanel(Panel):
     def set_theme(self, theme: Any) -> None:
         super().set_theme(theme)
         self._dress()
-        for half in (self.left, self.right):
-            half.theme = theme
-            half.update()
+        for part in (self.left, self.right, self.lanes):
+            part.theme = theme
+            part.update()
 
     def paint_on(self, painter: QPainter) -> None:
         painter.fillRect(self.rect(), QColor(self.theme.bg))
@@ -101,6 +106,10 @@ class ComparePanel(Panel):
     def show_moment(self, moment: Any) -> None:
         self.moment = moment  # its widgets paint themselves when they change
         other = moment.compare
+        here, there = moment.world, other.world if other is not None else ""
+        self.lanes.show_lanes(
+            present.lanes(self.bridge.session, moment), (SHORT.get(there, ""), SHORT.get(here, ""))
+        )
         if other is None:
             self.words.setText("Press C to play this script in the other world as well.")
             self.left.show_side(None)
@@ -114,4 +123,4 @@ class ComparePanel(Panel):
         self.words.setText(present.difference(a, b))
 
     def describe(self) -> str:
-        return f"{self.title}. {self.words.text()} {self.left.describe()} {self.right.describe()}"
+        return f"{self.title}. {self.words.text()} {self.lanes.describe()} {self.left.describe()} {self.right.describe()}"
