@@ -34,7 +34,7 @@ def need(tree: Tree, rooms: Rooms) -> Size:
         return sum(wides) + SEAM * (len(wides) - 1), max(highs)
     if tree[0] == "v":
         return max(wides), sum(highs)
-    return max(wides), max(highs) + TAB
+    return max(wides), highs[0] + TAB  # the front one is seen whole; those behind it scroll
 
 
 def fold(tree: Tree, width: float, height: float, rooms: Rooms) -> Tree:

@@ -57,7 +57,7 @@ PANELS: tuple[Row, ...] = (
     Row("vcpu", "vCPU", "V", "vcpu:VcpuPanel", "Registers and the next instructions", (330, 240)),
     Row("exit", "TD exit", "X", "exit:ExitPanel", "From guest to host, still by still", (360, 280)),
     Row("predictor", "Branch predictor", "J", "predictor:PredictorPanel", "Who steers the branches", (330, 200), short="Predictor"),
-    Row("plots", "Bytes in numbers", "", "plots:PlotsPanel", "Histogram and entropy", (250, 120), short="Plots"),
+    Row("plots", "Bytes in numbers", "", "plots:PlotsPanel", "Histogram and entropy", (250, 260), short="Plots"),
     Row("attacks", "Attacks", "A", "attacks:AttacksPanel", "Play the malicious host", (240, 220)),
     Row("console", "Console", "", "console:ConsolePanel", "Commands and events as text", (260, 80)),
     Row("editor", "Program", "U", "editor:EditorPanel", "A guest program of your own", (330, 220)),

@@ -166,7 +166,7 @@ class LessonPanel(Panel):
 
     def _prose(self, text: str) -> Prose:
         prose = Prose(self.theme)
-        prose.show_markdown(text)
+        prose.show_markdown(text, {term: GLOSSARY[term] for term in present.terms(text, GLOSSARY)})
         prose.anchorClicked.connect(self._anchor)
         return prose
 
@@ -299,6 +299,9 @@ class LessonPanel(Panel):
         from tdxviz.session.moment import Focus
 
         name = url.path() or url.toString().partition(":")[2]
+        if url.scheme() == "term" and name in GLOSSARY:
+            WordsDialog(self, name, GLOSSARY[name]).exec()
+            return
         place = self.player.evidence.places.get(name)
         if place is not None:
             self._try(lambda: self.bridge.select(Focus(hpa=place[0])))

@@ -1,9 +1,10 @@
 """Parts of the lesson dock: the progress bars and the prose."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import QRectF, QSize, Qt, QUrl
-from PySide6.QtGui import QColor, QPaintEvent, QTextDocument
+from PySide6.QtCore import QRectF, QRegularExpression, QSize, Qt, QUrl
+from PySide6.QtGui import QColor, QPaintEvent, QTextCharFormat, QTextDocument
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QWidget
 
 from tdxviz.ui.widgets.painting import painting
@@ -56,10 +57,29 @@ class Prose(QTextBrowser):
     def loadResource(self, type: int, name: QUrl | str) -> Any:  # noqa: A002 - Qt names it so
         return None  # a lesson shows no file and asks no host
 
-    def show_markdown(self, text: str) -> None:
+    def show_markdown(self, text: str, terms: Mapping[str, str] | None = None) -> None:
+        """``terms``: words of the glossary and what they mean; each is underlined with dots once, and a
+        link ``term:WORD``."""
         self.document().setDefaultFont(self.theme.font(14))
         self.document().setMarkdown(text, FEATURES)
+        for term, meaning in (terms or {}).items():
+            self._underline(term, meaning)
         self._fit()
+
+    def _underline(self, term: str, meaning: str) -> None:
+        exact = term.isupper() or len(term) < 3
+        how = QTextDocument.FindFlag.FindCaseSensitively if exact else QTextDocument.FindFlag(0)
+        words = QRegularExpression(rf"(?<![\w-]){QRegularExpression.escape(term)}(?!\w)")
+        place = self.document().find(words, 0, how)
+        if place.isNull() or place.charFormat().isAnchor():
+            return
+        look = QTextCharFormat()
+        look.setUnderlineStyle(QTextCharFormat.UnderlineStyle.DotLine)
+        look.setUnderlineColor(QColor(self.theme.secondary))
+        look.setToolTip(meaning)
+        look.setAnchor(True)
+        look.setAnchorHref(f"term:{term}")
+        place.mergeCharFormat(look)
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
