@@ -6,7 +6,7 @@ the rest to its user space: an exit. Sources: Intel SDM volume 3, 26.1 and 26.2;
 
 from typing import NamedTuple
 
-from tdxviz.core.arch import exits, msrs, xstate
+from tdxviz.core.arch import cpuid, exits, msrs, xstate
 from tdxviz.core.events import (
     CpuidAnswered,
     IbpbIssued,
@@ -40,11 +40,19 @@ PASSED_MSRS = frozenset(
 """The guest's own, switched with it: no exit (speculation control, SYSENTER, DEBUGCTL, PAT, CET, EFER, SYSCALL, FS and
 GS). Of the x2APIC only task priority, EOI and self-IPI are virtualised; the host answers for the rest."""
 
-CPUID: dict[int, tuple[int, int, int, int]] = {
-    0x0: (0x16, 0x756E6547, 0x6C65746E, 0x49656E69),
-    0x1: (0x806F8, 0x0001_0800, 0x8000_2201, 0x0F8B_FBFF),
-}
-"""EAX EBX ECX EDX that this host gives its VM; every other leaf is zero (no leaf 0x21: no TDX)."""
+CPUID: dict[tuple[int, int], cpuid.Values] = {
+    (0x0, 0): (0xD, 0x756E6547, 0x6C65746E, 0x49656E69),
+    (0x1, 0): (cpuid.SIGNATURE, 0x0001_0800, cpuid.BASIC_C, cpuid.BASIC_D),
+    (0x7, 0): (0, cpuid.MORE_B, cpuid.MORE_C | cpuid.CET_SS, cpuid.MORE_D | cpuid.CET_IBT),
+    (0xD, 0): (xstate.X87 | xstate.SSE, 576, 576, 0), (0xD, 1): (cpuid.XGETBV_1, 576, 0, 0),
+    (0x4000_0000, 0): (0x4000_0001, 0x4B4D564B, 0x564B4D56, 0x4D),
+    (0x8000_0000, 0): (cpuid.LAST_EXTENDED, 0, 0, 0),
+    (0x8000_0001, 0): (0, 0, cpuid.EXTENDED_C, cpuid.EXTENDED_D),
+    (0x8000_0007, 0): (0, 0, 0, 1 << 8), (0x8000_0008, 0): (0x3030, 0, 0, 0),
+}  # fmt: skip
+"""(leaf, subleaf) -> EAX EBX ECX EDX that this host gives its VM, "KVMKVMKVM" among them; all else is zero (no
+leaf 0x21: no TDX)."""
+CR4_OSXSAVE, OSXSAVE = 1 << 18, 1 << 27
 
 LEAVING = {"HLT", "IN", "OUT", "INS", "OUTS", "RDMSR", "WRMSR", "VMCALL", "INVD", "WBINVD"}
 STRINGS = {"INS", "OUTS"}
@@ -153,8 +161,10 @@ def _cpuid(state: State, lp: LogicalProcessor, length: int) -> None:
     """The host answers; a VM has nobody else to ask."""
     cpu = lp.cpu
     leaf, subleaf = cpu.gprs[RAX] & LOW, cpu.gprs[RCX] & LOW
-    answer = CPUID.get(leaf, (0, 0, 0, 0))
-    for register, value in zip((RAX, RBX, RCX, RDX), answer, strict=True):
+    a, b, c, d = CPUID.get((leaf, subleaf if leaf in cpuid.SUBLEAVED else 0), (0, 0, 0, 0))
+    if leaf == 1 and cpu.cr4 & CR4_OSXSAVE:
+        c |= OSXSAVE
+    for register, value in zip((RAX, RBX, RCX, RDX), (a, b, c, d), strict=True):
         cpu.gprs[register] = value
     cpu.rip += length
     state.platform.note(

@@ -21,6 +21,30 @@ SIGNATURE = 0x000806F8
 TSC_UNIT = 25_000_000
 TSC_HZ = 100 * TSC_UNIT
 """Of the modelled platform."""
+
+
+def _bits(*numbers: int) -> int:
+    return sum(1 << n for n in numbers)
+
+
+BASIC_C = _bits(13, 17, 21, 22, 23, 26, 30, 31)
+"""CPUID(1).ECX: CX16, PCID, x2APIC, MOVBE, POPCNT, XSAVE, RDRAND, hypervisor. XSAVE is what every TD sees; of its
+instructions XGETBV and XSETBV are modelled."""
+BASIC_D = 0x0F8B_FBFF & ~_bits(11, 23)
+"""CPUID(1).EDX: all of x86-64 but SYSENTER and MMX."""
+MORE_B = _bits(0, 3, 10, 18, 19, 23, 24)
+"""CPUID(7).EBX: FSGSBASE, BMI1, INVPCID, RDSEED, ADX, CLFLUSHOPT, CLWB."""
+MORE_C = _bits(2, 22)
+"""CPUID(7).ECX: UMIP, RDPID."""
+MORE_D = _bits(14, 26, 27, 28, 31)
+"""CPUID(7).EDX: SERIALIZE; IBRS and IBPB, STIBP, L1D_FLUSH, SSBD."""
+ARCH_CAPABILITIES = _bits(29)
+EXTENDED_C = _bits(0, 5, 8)
+"""CPUID(80000001).ECX: LAHF, LZCNT, PREFETCHW."""
+EXTENDED_D = _bits(11, 20, 26, 27, 29)
+"""CPUID(80000001).EDX: SYSCALL, NX, 1 GiB pages, RDTSCP, long mode."""
+XGETBV_1 = _bits(2)
+"""CPUID(D,1).EAX: XGETBV with ECX = 1."""
 CET_SS, PKU, CET_IBT = 1 << 7, 1 << 3, 1 << 20
 XFAM_USER = 0x602E7
 SUBLEAVED = {0x4, 0x7, 0xD}
@@ -28,13 +52,13 @@ SUBLEAVED = {0x4, 0x7, 0xD}
 
 FIXED: dict[tuple[int, int], Values] = {
     (0x0, 0): (LAST_BASIC, 0x756E6547, 0x6C65746E, 0x49656E69),
-    (0x1, 0): (SIGNATURE, 0x0001_0800, 0x8020_2201, 0x0F8B_FBFF),
+    (0x1, 0): (SIGNATURE, 0x0001_0800, BASIC_C, BASIC_D),
     (0x3, 0): (0, 0, 0, 0), (0x4, 0): (0, 0, 0, 0), (0x5, 0): (0, 0, 0, 0), (0x8, 0): (0, 0, 0, 0),
     (0x7, 0): (0, 0, 0, 0), (0xA, 0): (0, 0, 0, 0),
-    (0xD, 0): (0x3, 576, 576, 0), (0xD, 1): (0, 576, 0, 0),
+    (0xD, 0): (0x3, 576, 576, 0), (0xD, 1): (XGETBV_1, 576, 0, 0),
     (0x21, 0): (0, 0x65746E49, 0x20202020, 0x5844546C),
     (0x8000_0000, 0): (LAST_EXTENDED, 0, 0, 0),
-    (0x8000_0001, 0): (0, 0, 0, 0x2C10_0800),
+    (0x8000_0001, 0): (0, 0, EXTENDED_C, EXTENDED_D),
     (0x8000_0006, 0): (0, 0, 0, 0), (0x8000_0007, 0): (0, 0, 0, 1 << 8),
     (0x8000_0008, 0): (0x3030, 0, 0, 0),
 }  # fmt: skip
@@ -49,9 +73,10 @@ def initial(xfam: int, tsc_frequency: int) -> dict[str, int]:
     """TDCS fields of a new TD. ``tsc_frequency`` in units of 25 MHz."""
     values = dict(FIXED)
     ecx = (CET_SS if xfam >> 11 & 3 == 3 else 0) | (PKU if xfam >> 9 & 1 else 0)
-    values[0x7, 0] = (0, 0, ecx, CET_IBT if xfam >> 11 & 3 == 3 else 0)
+    edx = MORE_D | ARCH_CAPABILITIES | (CET_IBT if xfam >> 11 & 3 == 3 else 0)
+    values[0x7, 0] = (0, MORE_B, MORE_C | ecx, edx)
     values[0xD, 0] = (xfam & XFAM_USER, 576, 576, 0)
-    values[0xD, 1] = (8, 576, xfam & ~XFAM_USER & 0xFFFF_FFFF, 0)
+    values[0xD, 1] = (XGETBV_1, 576, xfam & ~XFAM_USER & 0xFFFF_FFFF, 0)
     values[0x15, 0] = (1, tsc_frequency, TSC_UNIT, 0)
     return {NAMES[key]: pack(row) for key, row in values.items()}
 
