@@ -210,3 +210,14 @@ def test_without_suppression_the_same_lie_is_a_ve(ready):
         command = script.send(events)
     (ve,) = told(story, e.VeInjected)
     assert (ve.reason, "NOT PRESENT" in ve.why) == (48, True)
+
+
+NOT_MODELLED = {
+    "host-read-keyid0:smm-reader", "bit-flip-ciphertext:within-ecc", "exception-injection-ve:nmi",
+}  # fmt: skip
+"""SMM, the correction of single flips by ECC, and a guest that copes with NMIs do not exist here."""
+
+
+def test_every_variant_of_the_catalogue_can_be_played(reference) -> None:
+    wanted = {f"{one}:{row['id']}" for one in IDS for row in the_row(reference, one).get("variants", ())}
+    assert wanted - {way.id for one in attacks() for way in one.variants} <= NOT_MODELLED
