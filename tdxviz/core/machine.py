@@ -200,9 +200,10 @@ class Machine:
                 command, "RAX bit 63 calls the P-SEAMLDR, which is not modelled, and not the TDX module"
             )
             return
-        regs: dict[str, int] = dict(zip(SEAMCALL_REGISTERS, _VALUES(command), strict=True))
-        if min(regs.values()) < 0 or max(regs.values()) > U64:
-            regs = {name: value & U64 for name, value in regs.items()}
+        values = _VALUES(command)
+        if min(values) < 0 or max(values) > U64:
+            values = [value & U64 for value in values]
+        regs: dict[str, int] = dict(zip(SEAMCALL_REGISTERS, values, strict=True))
         p.trace = False  # the module's own accesses are not the learner's
         if command.hold is None or not dispatch.hold(p, module, lp, regs, command.hold):
             dispatch.seamcall(p, module, lp, regs)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tdxviz.core.guest.compiler import Compiled
 
 
+Blocks: TypeAlias = dict[int, tuple[int, Callable[..., int]]]
+"""RIP -> instructions and function of the block there, as long as nothing moves."""
 Stray: TypeAlias = "Callable[[Context, Gla, Target, Gla], None]"
 
 
@@ -31,8 +33,8 @@ class Context:
     time: every entry can be found again from those, and goes when they change."""
 
     __slots__ = (
-        "base", "bits", "cache", "calls", "code", "cpl", "cpu", "ctx", "fx", "gprs", "known", "lines", "lp", "p", "package",
-        "paused", "pend", "ran", "rd", "readable", "seen", "stale", "stray", "tlb", "who", "wr", "writable",
+        "base", "bits", "blocks", "cache", "calls", "code", "cpl", "cpu", "ctx", "fx", "gprs", "known", "lines", "lp", "p", "package",
+        "paused", "pend", "ran", "rd", "readable", "seen", "setting", "stale", "stray", "tlb", "who", "wr", "writable",
     )  # fmt: skip
 
     def __init__(self, p: Platform, lp: LogicalProcessor, ctx: Translation, cpu: CpuState) -> None:
@@ -54,8 +56,11 @@ class Context:
         """RIP -> the line's bytes and the instruction in it."""
         self.seen: watched.Seen | None = watched.seen_on(lp) if p.trace else None
         """While somebody watches: accesses and fetches whose events are made already."""
-        self.code: set[int] = set()
-        """Tags of the lines that code in use was translated from."""
+        self.code: dict[int, bytes] = {}
+        """Lines that code in use was translated from: tag -> bytes."""
+        self.blocks: Blocks = {}
+        self.setting: tuple[int | None, int] = (None, 0)
+        """What ``blocks`` were chosen for, beside their bytes: where to stop, and the mode."""
         self.pend: Pending | None = None
         """The flags, if they are not in RFLAGS yet."""
         self.stale = False
@@ -64,8 +69,8 @@ class Context:
         """Instructions of this run before those that ``ran`` counts."""
         self.ran = 0
         """Instructions of the present walk, or of a block that was left early."""
-        self.paused = 0
-        """Changes of the TLB when the last run of several ended."""
+        self.paused: tuple[int, int] = (0, 0)
+        """Changes of TLB and cache when the last run of several ended."""
 
     def resumes(self, ctx: Translation) -> bool:
         """Be ready for another run of the same guest, after others had the machine. What is remembered of
@@ -73,15 +78,21 @@ class Context:
         cpu = self.cpu
         if ctx is not self.ctx or cpu is not self.lp.cpu or self.gprs is not cpu.gprs or self.cpl != cpu.cpl:
             return False
-        if self.paused != self.tlb.changes:
+        if self.paused[0] != self.tlb.changes:
             self.forget()
+        if self.stale or self.paused != self.moves() or self.seen is not None or not self._unchanged():
+            self.blocks.clear()
+            self.code.clear()
         if self.bits != cpu.bits:
             self.bits = cpu.bits
             self.known.clear()
-        self.code.clear()
         self.calls = self.lp.predictor.returns
         self.stale, self.base, self.ran = False, 0, 0
         return True
+
+    def _unchanged(self) -> bool:
+        """Whether the code in use is what it was."""
+        return all((line := self.lines.get(tag)) and line.data is data for tag, data in self.code.items())
 
     # --- memory ---------------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ class Runner:
         try:
             return watch.run(x, steps, until) if p.trace else fast.run(x, steps, until)
         finally:
-            x.paused = x.tlb.changes
+            x.paused = x.moves()
 
 
 def step(p: Platform, lp: LogicalProcessor, ctx: Translation, cpu: CpuState) -> None:

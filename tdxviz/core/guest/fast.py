@@ -4,13 +4,10 @@ Ends in the same state, TLB and caches included, as the same number of single st
 """
 
 from tdxviz.core.faults import Architectural, Boundary
-from tdxviz.core.guest.block import Block, Run, block_at
+from tdxviz.core.guest.block import Block, block_at
 from tdxviz.core.guest.context import Context
 from tdxviz.core.guest.fetch import compiled_at
 from tdxviz.core.units import LINE, PAGE
-
-Blocks = dict[int, tuple[int, Run]]
-"""RIP -> instructions and function of the block there, as long as nothing moves."""
 
 
 def run(x: Context, steps: int, until: int | None) -> int:
@@ -20,7 +17,10 @@ def run(x: Context, steps: int, until: int | None) -> int:
         Architectural: except Boundary, with ``executed`` set; registers, flags and RIP are those of the instruction.
     """
     cpu, gprs, lines, rd, wr, code = x.cpu, x.gprs, x.lines, x.rd, x.wr, x.code
-    blocks: Blocks = {}
+    blocks, setting = x.blocks, (until, cpu.bits | bool(cpu.cet))
+    if setting != x.setting or cpu.bits != 64:  # a 32-bit block also depends on segments
+        blocks.clear()
+        x.setting = setting
     find, rip, left = blocks.get, cpu.rip, steps
     try:
         while left > 0:
@@ -67,9 +67,10 @@ def _block(x: Context, rip: int, until: int | None) -> Block | None:
     block = block_at(rip, x.cpu.bits | bool(x.cpu.cet), line.data, after.data if after is not None else b"")
     if block is None or until in block.inside:
         return None
-    x.code.add(tag)
+    x.code[tag] = line.data
     if block.rips[-1] - 1 >> 6 != rip >> 6:
-        x.code.add(tag + LINE)
+        assert after is not None
+        x.code[tag + LINE] = after.data
     return block
 
 

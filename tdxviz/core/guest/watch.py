@@ -59,7 +59,7 @@ def _fetched(x: Context, rip: int) -> Fetched:
         found = _anew(x, code, rip)
     for part in (found.first, found.more):
         if part is not None:
-            x.code.add(part.tag)
+            x.code[part.tag] = part.line
     return found
 
 

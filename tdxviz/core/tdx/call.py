@@ -19,7 +19,7 @@ from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx import pamt
 from tdxviz.core.tdx.locks import Inside, Lock
 from tdxviz.core.tdx.module import Module, PamtEntry
-from tdxviz.core.tdx.structs import Td, Vcpu
+from tdxviz.core.tdx.structs import Td, Vcpu, lifecycle_name
 from tdxviz.core.units import GIB, KEYID_SHIFT, MAXPA, MIB, PAGE, Gpa, Hpa, is_private
 
 PAGE_SIZES = (PAGE, 2 * MIB, GIB, 512 * GIB)
@@ -210,12 +210,13 @@ class Call:
 
     def state(self, td: Td, *, lock: bool = True) -> None:
         """STATE: fatal, keys, TDCX pages, (lock,) OP_STATE."""
-        self.require(not td.tdr["FATAL"], lambda: f"{td.actor} is fatal: it will never run again")
-        lifecycle = td.lifecycle
+        fatal, code, count = td.beginning()
+        self.require(not fatal, lambda: f"{td.actor} is fatal: it will never run again")
+        lifecycle = lifecycle_name(code)
         keys = lifecycle == "TD_KEYS_CONFIGURED"
         self.require(keys, lambda: f"the lifecycle state of {td.actor} is {lifecycle}")
-        count, needed = td.tdr["NUM_TDCX"], MIN_TDCX
-        self.require(count >= needed, lambda: f"only {count} TDCX pages were added, {needed} are needed")
+        enough = count >= MIN_TDCX
+        self.require(enough, lambda: f"only {count} TDCX pages were added, {MIN_TDCX} are needed")
         if lock:
             self.take(Lock("OP_STATE", td.tdr_page), lambda: f"the OP_STATE of {td.actor} is locked")
         now, leaf = td.op_state, self.leaf
@@ -226,7 +227,7 @@ class Call:
 
     def entry_at(self, td: Td, gpa: Gpa, level: int) -> tuple[SeptPlace, bool]:
         """Walk to ``level``. The flag is false when the walk stopped early."""
-        table, now, hkid = td.sept_root, 3, td.hkid
+        table, now, hkid, pamt = td.sept_root, 3, td.hkid, self.m.pamt
         while True:
             address = table + (gpa >> 12 + 9 * now & 511) * 8
             value = physical.read_qword(self.p, address, hkid)
@@ -238,7 +239,8 @@ class Call:
             if not value & RWX or value >> 7 & 1:
                 return sept_place(gpa, now, address, value, state, hkid), False
             table, now = sept.frame(value), now - 1
-            if not td.owns(table, "PT_EPT"):
+            entry = pamt.get(table)  # as ``owns``: a table is always a 4 KiB page
+            if entry is None or entry.kind != "PT_EPT" or entry.owner != td.tdr_page:
                 raise Inconsistent(f"{table:#x} is no Secure EPT page of this TD")
 
     def mapped_page(self, td: Td, place: SeptPlace) -> Hpa:

@@ -1,11 +1,12 @@
 """SEAMCALL dispatch: the only catcher of Refused on the host side."""
 
 from collections.abc import Callable
+from operator import itemgetter
 
 from tdxviz.core import events as e
 from tdxviz.core.arch import status as s
 from tdxviz.core.arch.leaves import BY_NAME, SEAMCALL, Leaf
-from tdxviz.core.arch.registers import GPR_NAMES
+from tdxviz.core.arch.registers import GPR_NAMES, RSP
 from tdxviz.core.faults import Lingering, Refused
 from tdxviz.core.hw import interrupts, physical
 from tdxviz.core.hw.platform import Platform
@@ -75,7 +76,8 @@ BEFORE_READY = {
 UNDISPATCHED = {"TDH.MEM.SEPT.WR"}
 INVALID = s.with_operand("TDX_OPERAND_INVALID", "RAX")
 
-LOWER = tuple(name.lower() for name in GPR_NAMES)
+GIVEN = itemgetter(*(name.lower() for name in GPR_NAMES if name != "RSP"))
+"""The registers that a SEAMCALL takes, in encoding order."""
 PLACE = {name: number for number, name in enumerate(GPR_NAMES)}
 INPUTS = (("rcx", "RCX"), ("rdx", "RDX"), ("r8", "R8"), ("r9", "R9"))
 
@@ -96,7 +98,8 @@ def seamcall(p: Platform, m: Module, lp: int, regs: dict[str, int], resumed: Ins
         p.note(e.SeamcallFailed(lp=lp, how="VMfailInvalid"))
         return
     host = p.lps[lp]
-    host.gprs = [*(dict(zip(LOWER, host.gprs, strict=True)) | regs).values()]
+    given = GIVEN(regs)
+    host.gprs = [*given[:RSP], host.gprs[RSP], *given[RSP:]]
     rax = regs["rax"]
     row = SEAMCALL.get(rax & 0xFFFF)
     name = row.name if row else f"leaf {rax & 0xFFFF}"

@@ -182,9 +182,10 @@ def page_aug(call: Call) -> None:
     call.state(td)
     place = sept_operand(call, td, 0, 1, ("FREE", "REMOVED"))
     page, step = call.regs["r8"], PAGE_SIZES[place.level]
-    call.page_address("R8", page + (1 if page % step else 0))  # aligned to the size of the mapping
+    entry = call.page_address("R8", page + (1 if page % step else 0))  # aligned to the size of the mapping
     call.lock(page, "ex", step)
-    call.require(call.m.is_free(page, place.level), lambda: f"{page:#x} is not free, or a page in it is not")
+    free = call.m.is_free(page, place.level) if place.level else entry.kind == "PT_NDA"
+    call.require(free, lambda: f"{page:#x} is not free, or a page in it is not")
     # ---- all checks passed: nothing below can fail ----
     call.set_entry(td, place, "PENDING", page)
     td.add_children(step // PAGE)

@@ -167,11 +167,6 @@ class Module:
         entry = self.pamt.get(hpa & -2 * MIB)
         return entry if entry is not None and entry.size == 1 else None
 
-    def base_of(self, hpa: Hpa) -> Hpa:
-        """First byte of the page, of whatever size, that the address lies in."""
-        entry = self.page(hpa)
-        return hpa & -SPANS[entry.size if entry else 0]
-
     def is_free(self, hpa: Hpa, size: int) -> bool:
         """Whether the page of that size is PT_NDA at every level: nothing around it, nothing in it."""
         here = self.page(hpa)

@@ -22,7 +22,7 @@ def _page(call: Call, how: str) -> tuple[Hpa, PamtEntry]:
     """Address, block, lock: the page around RCX."""
     page = call.regs["rcx"]
     entry = call.page_address("RCX", page)
-    call.lock(call.m.base_of(page), how, SPANS[entry.size])
+    call.lock(page & -SPANS[entry.size], how, SPANS[entry.size])
     return page, entry
 
 

@@ -4,6 +4,7 @@ What comes back from memory is believed only as far as the PAMT and the Key Owne
 it: a page that the PAMT does not give to the TD, or a state that does not exist, is Inconsistent.
 """
 
+import struct
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -22,6 +23,7 @@ _VCPU = {v: k for k, v in st.VCPU_STATES.items()}
 
 TDCX_PA = tuple(f"TDCX_PA{n}" for n in range(s.MAX_TDCX))
 SEPT_ROOT = TDCX_PA[s.SEPT_ROOT_INDEX]
+BEGINNING = struct.Struct("<3Q")
 IN_USE = ("HKID_ASSIGNED", "HKID_FLUSHED")
 
 
@@ -30,6 +32,11 @@ def known(table: dict[int, str], value: int, what: str) -> str:
     if value not in table:
         raise Inconsistent(f"{what} holds {value:#x}, which is no state")
     return table[value]
+
+
+def lifecycle_name(value: int) -> str:
+    """Raises Inconsistent."""
+    return known(_LIFECYCLE, value, "TDR.LIFECYCLE_STATE")
 
 
 class Fields:
@@ -138,9 +145,13 @@ class Td:
             raise Inconsistent(f"TDR.HKID holds {hkid:#x}, which no TD has")
         return hkid
 
+    def beginning(self) -> tuple[int, int, int]:
+        """FATAL, LIFECYCLE_STATE and NUM_TDCX, which lie in one line, at one look."""
+        return BEGINNING.unpack(physical.read_physical(self.p, self.tdr_page, self.tdr.hkid, BEGINNING.size))
+
     @property
     def lifecycle(self) -> str:
-        return known(_LIFECYCLE, self.tdr["LIFECYCLE_STATE"], "TDR.LIFECYCLE_STATE")
+        return lifecycle_name(self.tdr["LIFECYCLE_STATE"])
 
     @property
     def tdcx(self) -> tuple[Hpa, ...]:

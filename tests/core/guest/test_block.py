@@ -7,9 +7,11 @@ import pytest
 from tdxviz.core import events as e
 from tdxviz.core.arch import msrs
 from tdxviz.core.faults import Architectural
-from tdxviz.core.guest import block
+from tdxviz.core.guest import block, execute
+from tdxviz.core.hw import physical
 from tests.core.guest.forms import FAMILIES
 from tests.core.guest.kit import CODE, DATA, STACK, Guest
+from tests.core.hw.kit import RAM
 
 FORMS = [form.code for family in FAMILIES for form in family(random.Random("block")) if not form.divides]
 OTHERS = [bytes.fromhex(code) for code in (
@@ -138,3 +140,40 @@ def test_a_store_into_the_running_block_ends_it():
     guest = Guest(bytes.fromhex("881d07000000ffc390909083c000ebf0"))
     assert guest.run(7 * 200) == 7 * 200
     assert guest.cpu.gprs[0] == sum((n & 0xFF) - (256 if n & 0x80 else 0) for n in range(200)) & 0xFFFF_FFFF
+
+
+def meddled(guest: Guest, c: random.Random) -> None:
+    """What may happen to a guest's code and translations while somebody attends to it."""
+    at = RAM + c.randrange(0, 96)
+    match c.choice(("nothing", "nothing", "write", "flush", "evict", "page")):
+        case "write":
+            physical.write_physical(guest.p, at, 0, bytes([c.choice((0x90, 0xF8, 0x50))]))
+        case "flush":
+            guest.lp.tlb.flush()
+        case "evict":
+            physical.evict(guest.p, at & -64, 0, "test")
+        case "page":
+            content = physical.read_physical(guest.p, RAM, 0, 4096)
+            physical.write_page_direct(guest.p, RAM, 0, content)
+
+
+@pytest.mark.parametrize("trace", [False, True])
+@pytest.mark.parametrize("seed", range(300, 330))
+def test_several_runs_of_one_runner_are_runs_that_remember_nothing(seed, trace):
+    c = random.Random(seed)
+    code = program(c)
+    ours, plain = (prepared(code, seed, trace=trace) for _ in range(2))
+    runner = execute.Runner()
+    for part in range(40):
+        until = CODE + c.randrange(len(code)) if c.random() < 0.3 else None
+        steps, ends = c.randrange(1, 120), []
+        for guest, run in ((ours, runner.run), (plain, execute.run)):
+            try:
+                ends.append(run(guest.p, guest.lp, guest.ctx, guest.cpu, steps, until))
+            except Architectural as outcome:
+                ends.append((type(outcome), outcome.args, outcome.executed))
+                guest.cpu.rip = CODE
+            meddled(guest, random.Random(seed * 100 + part))
+        assert ends[0] == ends[1], (part, code.hex())
+        assert whole(ours) == whole(plain), (part, code.hex())
+    assert ours.news == plain.news
