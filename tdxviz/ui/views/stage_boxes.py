@@ -7,7 +7,7 @@ from tdxviz.ui.views import stage_dram
 from tdxviz.ui.views.stage_brush import CENTRE, Brush
 from tdxviz.ui.views.stage_layout import Plan
 
-NARROW = 150
+NARROW = 190
 """A core narrower than this shows its instructions only."""
 DIMMED = 0.5
 DIMMED_CONTRAST = 0.72
