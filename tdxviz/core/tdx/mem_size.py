@@ -139,7 +139,8 @@ def _l2_pages(
     for vm in vms:
         page, name = l2_sept.page_operand(call, vm), f"R{8 + vm}"
         call.passed, call.operand = first, name
-        call.require(True, "the entry has an alias in that L2 VM")  # no leaf has
+        needed = vm in l2_sept.aliases(place)
+        call.require(page != l2_sept.NULL_PA or not needed, f"the entry has an alias in L2 VM {vm}")
         if page != l2_sept.NULL_PA and not sparse:
             pages[vm] = call.typed_page_at(name, page, "ex", "PT_NDA")
         elif page != l2_sept.NULL_PA:

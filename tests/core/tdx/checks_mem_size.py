@@ -1,6 +1,10 @@
 """Cases for RELOCATE, PROMOTE and DEMOTE, and for reading and writing a debug TD."""
 
+from tdxviz.core.arch import sept
+from tdxviz.core.arch.leaves import BY_NAME
 from tdxviz.core.host import boot, layout
+from tdxviz.core.hw import physical
+from tdxviz.core.tdx.call import Call
 from tests.core.tdx import kit
 from tests.core.tdx.cases import FAR_AWAY, TD_2M, Case, Key, partitioned, sept_entry
 from tests.core.tdx.checks_mem_range import (
@@ -35,6 +39,21 @@ VALID = {
     "TDH.MEM.WR": (RUNNING, {"rcx": BASE + 8, "r8": 7, **LP}, (DEBUG,)),
 }  # fmt: skip
 
+
+def aliased(gpa: int) -> kit.Prepare:
+    """The 2 MiB entry says that L2 VM 1 maps the page too, as TDG.MEM.PAGE.ATTR.WR would have it."""
+
+    def prepare(machine) -> None:
+        td = kit.td(machine)
+        call = Call(machine.platform, machine.module, 0, BY_NAME["TDH.MR.EXTEND"], {})
+        place, reached = call.entry_at(td, gpa, 1)
+        assert reached
+        value = (place.value | sept.alias(1)).to_bytes(8, "little")
+        physical.write_physical(machine.platform, place.address, td.hkid, value)
+
+    return prepare
+
+
 CASES: dict[Key, Case] = {
     ("TDH.MEM.PAGE.RELOCATE", 9): Case({"rcx": BASE | 1}),
     ("TDH.MEM.PAGE.RELOCATE", 10): Case({"rcx": SHARED_GPA}),
@@ -59,6 +78,7 @@ CASES: dict[Key, Case] = {
     ("TDH.MEM.PAGE.DEMOTE", 15): Case({"rcx": BASE | 1}),
     ("TDH.MEM.PAGE.DEMOTE", 16): Case(stage=RUNNING, prepare=(LARGE,)),
     ("TDH.MEM.PAGE.DEMOTE", 17): Case(stage=RUNNING, prepare=(LARGE, block(TD_2M | 1), TRACK)),
+    ("TDH.MEM.PAGE.DEMOTE", 22): Case({"r9": (1 << 64) - 1}, (ONE_L2, aliased(TD_2M)), operand="R9"),
     ("TDH.MEM.PAGE.DEMOTE", 23): Case({"r9": 8}, (ONE_L2,), operand="R9"),
     ("TDH.MEM.PAGE.DEMOTE", 24): Case({"r9": FAR_AWAY}, (ONE_L2,), operand="R9"),
     ("TDH.MEM.PAGE.DEMOTE", 25): Case({"r9": TABLE}, (ONE_L2,), operand="R9"),
@@ -79,6 +99,5 @@ CASES: dict[Key, Case] = {
     ("TDH.MEM.WR", 15): Case(prepare=(sept_entry(BASE, "BLOCKEDW"),)),
 }  # fmt: skip
 UNREACHABLE: dict[Key, str] = {
-    ("TDH.MEM.PAGE.DEMOTE", 22): "L2 leaves are not modelled: no page has an alias in an L2 VM",
     ("TDH.MEM.RD", 15): "every state of a present leaf can be read",
 }
