@@ -7,7 +7,7 @@ from PySide6.QtCore import QByteArray, QSize, Qt
 from PySide6.QtGui import QColor, QPaintEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QTabWidget, QWidget
 
-from tdxviz.ui.folding import fold, need, shares
+from tdxviz.ui.folding import BANDS, BANNER, SIDES, fold, need, shares
 from tdxviz.ui.layouts import LAYOUTS, Tree, leaves, swap, without
 from tdxviz.ui.panel import Panel, in_low_window
 from tdxviz.ui.panels import BY_NAME, PANELS, ROOMS
@@ -15,6 +15,8 @@ from tdxviz.ui.theme import Theme
 from tdxviz.ui.widgets.painting import painting
 
 LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
+MAIN = ("stage", "page", "sept", "vcpu", "compare")
+"""Where a panel that was called joins as a tab, the first that is there."""
 ORIENTATION = {"h": Qt.Orientation.Horizontal, "v": Qt.Orientation.Vertical}
 
 
@@ -114,19 +116,22 @@ class Workspace(QMainWindow):
             self.bridge.slipped.emit(f"The view “{BY_NAME[name].title}” is not part of this version.")
             return
         if dock.isHidden():
-            anchor = next(
-                (
-                    d
-                    for n, d in self.docks.items()
-                    if not d.isHidden() and n in ("stage", "page", "sept", "vcpu", "compare")
-                ),
-                None,
-            )
-            if anchor is not None:
-                self.tabifyDockWidget(anchor, dock)
+            self._add_behind(name)
         dock.show()
         dock.raise_()
         self.panel(name).setFocus()
+
+    def _add_behind(self, name: str) -> None:
+        """A panel that is not of the layout becomes a tab where there is most to see."""
+        shown = [n for n, d in self.docks.items() if not d.isHidden() and n != name]
+        anchor = (
+            [n for n in MAIN if n in shown]
+            or [n for n in shown if n not in BANDS | SIDES | {BANNER}]
+            or shown
+        )
+        if anchor:
+            self.addDockWidget(LEFT, self.docks[name])
+            self.tabifyDockWidget(self.docks[anchor[0]], self.docks[name])
 
     # --- layouts --------------------------------------------------------------------------
 
@@ -237,14 +242,21 @@ class Workspace(QMainWindow):
     def _fold_again(self, tree: Tree) -> None:
         """The same layout, folded otherwise; what was in front and had the keyboard keeps it."""
         front = self.in_front()
+        guests = [n for n, d in self.docks.items() if not d.isHidden() and n not in leaves(tree)]
         focused = self.focusWidget()
         self.setUpdatesEnabled(False)
         try:
             self._place(tree)
+            for name in guests:
+                self._add_behind(name)
+                self.docks[name].show()
             for node in _tab_nodes(tree):
                 seen = [name for name in leaves(node) if name in front]
                 if seen:
                     self.docks[seen[0]].raise_()
+            for name in guests:
+                if name in front:
+                    self.docks[name].raise_()
         finally:
             self.setUpdatesEnabled(True)
         if focused is not None and focused.isVisible():

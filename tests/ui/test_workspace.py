@@ -85,6 +85,25 @@ def test_a_click_on_a_tab_shows_what_was_folded_away_and_it_stays_in_front(made,
     assert {"stage", "verdict", "lesson"} == set(window.workspace.in_front())
 
 
+@pytest.mark.parametrize("layout", ["stage", "module"])
+def test_a_panel_that_was_called_survives_folding(made, layout: str) -> None:
+    window = made.window
+    made.restyle("light", 1.0)
+    made.arrange(layout)
+    window.workspace.reveal("editor")
+    settle()
+    panel = window.workspace.panels["editor"]
+    assert "editor" in window.workspace.in_front()
+    assert window.rect().contains(place(panel, window))
+    assert panel.height() > 100
+    made.restyle("light", 1.75)
+    settle()
+    assert "editor" in window.workspace.in_front()
+    assert window.rect().contains(place(panel, window))
+    made.arrange(layout)  # the way back
+    assert window.workspace.docks["editor"].isHidden()
+
+
 @pytest.mark.parametrize("scale", [1.0, 1.75, 2.5])
 def test_a_lesson_can_be_driven_in_a_folded_window(made, scale: float) -> None:
     window = made.window
