@@ -76,6 +76,7 @@ class TopBar(QToolBar):
         self.theme = theme
         self.unit = "event"
         self._running = self._short_run = False
+        self._usable = True
         self._build()
         self.set_theme(theme)
 
@@ -162,7 +163,8 @@ class TopBar(QToolBar):
             self._words(level)
             hint = self.sizeHint().width()
             if hint + self.theme.px(LEAST_TITLE if level < SIGNS_ONLY else 0) <= self.width():
-                return
+                break
+        self.set_usable(self._usable)  # what becomes visible again becomes usable with it
 
     def _words(self, level: int) -> None:
         for name, key in KEY_WORDS.items():
@@ -195,6 +197,7 @@ class TopBar(QToolBar):
 
     def set_usable(self, on: bool) -> None:
         """False on the start page: there is no machine to drive yet."""
+        self._usable = on
         for name in PLAYING:
             self.buttons[name].setEnabled(on)
         for one in (self.unit_button, *self.worlds.buttons()):

@@ -132,6 +132,7 @@ class Workspace(QMainWindow):
         if anchor:
             self.addDockWidget(LEFT, self.docks[name])
             self.tabifyDockWidget(self.docks[anchor[0]], self.docks[name])
+            self._dress_tabs()
 
     # --- layouts --------------------------------------------------------------------------
 
@@ -191,6 +192,10 @@ class Workspace(QMainWindow):
         self._share(tree, self.width(), self.height())
         for node in _tab_nodes(tree):
             self.docks[leaves(node)[0]].raise_()
+        self._dress_tabs()
+
+    def _dress_tabs(self) -> None:
+        """Titles are short and never cut; what does not fit is scrolled to."""
         for bar in self.findChildren(QTabBar):
             bar.setElideMode(Qt.TextElideMode.ElideNone)
             bar.setUsesScrollButtons(True)

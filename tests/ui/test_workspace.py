@@ -8,6 +8,7 @@ from tdxviz.ui.layouts import LAYOUTS, leaves
 from tdxviz.ui.panels import BY_NAME
 from tdxviz.ui.studio import look, settle, studio
 from tdxviz.ui.theme import THEMES
+from tdxviz.ui.top_bar import PLAYING
 
 SCALES = (1.0, 1.75, 2.5)
 
@@ -119,6 +120,28 @@ def test_a_lesson_can_be_driven_in_a_folded_window(made, scale: float) -> None:
             continue
         assert lesson.rect().contains(place(button, lesson)), name
         assert button.width() >= button.fontMetrics().horizontalAdvance(button.text()), name
+
+
+def test_no_width_of_the_bar_makes_the_start_pages_buttons_usable(made) -> None:
+    window = made.window
+    made.control.home()
+    for scale in (1.0, 2.5, 1.0):
+        made.restyle("light", scale)
+        buttons = window.bar.buttons
+        assert not any(buttons[name].isEnabled() for name in PLAYING), scale
+        assert buttons["find"].isEnabled()
+
+
+def test_titles_of_tabs_are_never_cut(made) -> None:
+    window = made.window
+    made.control.sandbox()
+    made.restyle("light", 1.0)
+    made.arrange("stage")
+    window.workspace.reveal("exit")
+    settle()
+    bars = [bar for bar in window.workspace.findChildren(QTabBar) if bar.isVisible()]
+    assert bars
+    assert {bar.elideMode() for bar in bars} == {Qt.TextElideMode.ElideNone}
 
 
 def test_the_start_page_stands_in_one_column_where_two_would_be_cramped(made) -> None:
