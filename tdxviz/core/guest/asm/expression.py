@@ -121,10 +121,21 @@ def _primary(stream: Stream) -> Value:
         case "number", text:
             return Value(number(token))
         case "char", _:
-            return Value(int.from_bytes(string_bytes(token)[:1], "little"))
+            return Value(_character(token))
         case "name", _:
             return stream.lookup(token)
     raise SourceError(token.column, "a number or a name is missing here")
+
+
+def _character(token: Token) -> int:
+    """One byte, as GNU as takes it. Raises SourceError for a character that is several in UTF-8."""
+    found = string_bytes(token)
+    if len(found) != 1:
+        raise SourceError(
+            token.column,
+            f"{token.text} is {len(found)} bytes in UTF-8; write the byte as a number, or use .ascii",
+        )
+    return found[0]
 
 
 def number(token: Token) -> int:

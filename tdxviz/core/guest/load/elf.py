@@ -10,7 +10,8 @@ from tdxviz.core.units import Gla
 MAGIC = b"\x7fELF"
 EXEC, DYN, REL = 2, 3, 1
 X86_64 = 62
-LOAD, DYNAMIC, INTERP = 1, 2, 3
+LOAD, DYNAMIC, INTERP, TLS = 1, 2, 3, 7
+EXECUTABLE = 1
 MACHINES = {
     3: "32-bit x86",
     8: "MIPS",
@@ -56,12 +57,33 @@ def parse(raw: bytes, name: str) -> Image:
     """Raises TdxvizError saying what is wrong with the file and what to do."""
     header = _header(raw, name)
     parts = _parts(raw, header, name)
-    if any(part.kind in (INTERP, DYNAMIC) for part in parts):
+    _refuse_helpers(parts, header, name)
+    segments = tuple(_segment(raw, part, name) for part in parts if part.kind == LOAD and part.memsz)
+    return checked(Image(name, "elf", header.entry, segments, _symbols(raw, header)))
+
+
+def _refuse_helpers(parts: list[Part], header: Header, name: str) -> None:
+    """What would need a loader or a C library's start before its first own instruction."""
+    kinds = {part.kind for part in parts}
+    if DYNAMIC in kinds and INTERP not in kinds and header.kind == DYN:
+        raise TdxvizError(
+            f"{name}: it is a static position-independent executable (static-pie), which has to relocate itself; "
+            "link with -static -no-pie"
+        )
+    if kinds & {INTERP, DYNAMIC}:
         raise TdxvizError(
             f"{name}: it is linked dynamically and there is no loader; link with -static -no-pie"
         )
-    segments = tuple(_segment(raw, part, name) for part in parts if part.kind == LOAD and part.memsz)
-    return checked(Image(name, "elf", header.entry, segments, _symbols(raw, header)))
+    if any(part.kind == TLS and part.memsz for part in parts):
+        raise TdxvizError(
+            f"{name}: it has thread-local variables, and nobody sets up FS for them here; "
+            "build it without __thread and without a C library (-ffreestanding -nostdlib)"
+        )
+    inside = [p for p in parts if p.kind == LOAD and p.vaddr <= header.entry < p.vaddr + p.memsz]
+    if inside and not any(part.flags & EXECUTABLE for part in inside):
+        raise TdxvizError(
+            f"{name}: the entry point {header.entry:#x} lies in a segment that may not be executed; is _start in .text?"
+        )
 
 
 def _header(raw: bytes, name: str) -> Header:

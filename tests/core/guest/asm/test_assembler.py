@@ -212,6 +212,7 @@ def test_32_bit_code():
         ("mov al, [rip + 5]", 1, 9, "rip needs a label"),
         ("jmp 1f", 1, 5, "there is no label 1: after this"),
         ("mov eax, ebx ecx", 1, 14, "is not expected here"),
+        ("mov al, '\u00e4'", 1, 9, "2 bytes in UTF-8"),
         ("mov eax, 1,", 1, 12, "an operand is missing"),
         ("mov eax, 0x12345678901234567", 1, 10, "more than 64 bits"),
         ("x: .org 10\n.org 5", 2, 1, ".org cannot go back"),
