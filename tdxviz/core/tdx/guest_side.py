@@ -12,6 +12,7 @@ from tdxviz.core.hw import apic, platform
 from tdxviz.core.hw.platform import Platform
 from tdxviz.core.tdx import guest_control, guest_cpuid, guest_leaves, guest_msr, leaving, stepping, ve
 from tdxviz.core.tdx.call import quiet
+from tdxviz.core.tdx.guest_memory import SHARED_BIT
 from tdxviz.core.tdx.module import Module
 from tdxviz.core.tdx.shutdown import guarded
 from tdxviz.core.units import PAGE, split_keyid
@@ -115,8 +116,10 @@ def _ept_violation(p: Platform, m: Module, lp: int, outcome: EptViolation) -> Gu
             exits.EPT_VIOLATION, f"{outcome.access} of {outcome.gpa:#x}, entry {outcome.state}",
             rcx=outcome.qualification & ~HIDDEN, rdx=PENDING_EPT_VIOLATION if pending else 0, r8=outcome.gpa & ~(PAGE - 1),
         )  # fmt: skip
-        with quiet(p):
-            stepping.log_violation(m, p.lps[lp], leaving.running_vcpu(p, m, lp), outcome.gpa & ~(PAGE - 1))
+        if outcome.gpa >> SHARED_BIT == 0:
+            with quiet(p):
+                vcpu = leaving.running_vcpu(p, m, lp)
+                stepping.log_violation(m, p.lps[lp], vcpu, outcome.gpa & ~(PAGE - 1))
     leaving.async_exit(p, m, lp, exit_)
     return None
 

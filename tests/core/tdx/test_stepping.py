@@ -117,6 +117,13 @@ def test_the_first_six_faults_are_only_counted(machine):
     assert count(enter(machine), e.TdEntered) == 1
 
 
+def test_faults_on_shared_memory_are_the_hosts_own_affair(machine):
+    for _ in range(8):
+        fault(machine, 1 << 47 | 0x5000)
+    vps = kit.vcpu(machine).vps
+    assert (vps["EPF_COUNT"], vps["LAST_EPF_GPA_LIST_IDX"]) == (0, 0)
+
+
 def test_then_the_guest_does_not_run_until_the_page_is_there(machine):
     for _ in range(7):
         fault(machine)
