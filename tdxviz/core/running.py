@@ -132,13 +132,16 @@ def _run_until_outcome(state: State, lp: LogicalProcessor, runner: Runner, steps
     """Run until something needs attention. Returns how many steps of the budget were used; 0 when the
     next instruction is the goal's, or nothing could run."""
     p, ctx, cpu = state.platform, runner.translation(state, lp), lp.cpu
+    stepping_flag = False
     try:
         if lp.nmi_window and lp.mode == "td" and _nmi_window(state, lp, ctx):
             return 0
         steps = boundary.before(p, lp, ctx, 1 if lp.nmi_window else steps)
-        start, stepping_flag = cpu.rip, bool(cpu.rflags & boundary.TF)
+        start, flags, cpl = cpu.rip, cpu.rflags, cpu.cpl
+        stepping_flag = bool(flags & boundary.TF)
         used = runner.run(p, lp, ctx, cpu, steps, goal.until)
         lp.retired += used
+        stepping_flag = stepping_flag and not boundary.holds_trap(cpu, flags, cpl)
         boundary.after(p, lp, ctx, start, stepping_flag)
     except Boundary as complete:
         lp.retired += complete.executed + 1
@@ -155,6 +158,8 @@ def _run_until_outcome(state: State, lp: LogicalProcessor, runner: Runner, steps
         _attend(state, lp, ctx, outcome)
         stepped = isinstance(outcome, Intercept) and cpu.rip == rip + outcome.length
         lp.retired += stepped or isinstance(outcome, SoftwareInterrupt)
+        if stepped and stepping_flag and lp.mode != "host":
+            boundary.keep_trap(cpu)
         return outcome.executed + 1
     return used
 

@@ -248,3 +248,28 @@ def test_the_host_trains_the_predictor_of_a_processor_that_is_its_own():
     assert predictor.predict(0x1000, "host") == (0x1000, 0x2000, "host")
     assert list(predictor.returns) == [(0x1002, "host")]
     assert machine.fingerprint() != before
+
+
+TF = 1 << 8
+STEPPED = {
+    # code -> how many instructions run before the single-step trap
+    "nop": ("90", 1), "sti": ("fb90", 1), "mov ss": ("8ed090", 2), "cpuid": ("0fa290", 1), "mov dr7": ("0f23f890", 1),
+    "rdmsr": ("0f3290", 1), "mov ds": ("8ed890", 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STEPPED)
+def test_a_single_step_trap_comes_behind_every_instruction_but_mov_ss(name):
+    code, ran = STEPPED[name]
+    machine = td(code)
+    lp = machine.platform.lps[0]
+    lp.cpu.rflags |= TF
+    lp.cpu.gprs[0], lp.cpu.gprs[1] = (
+        (0x400 if name == "mov dr7" else lp.cpu.ss if name == "mov ss" else 0),
+        0xC0000100,
+    )
+    before = lp.retired
+    events = machine.do(c.RunGuest(steps=3))
+    first = next(n for n in events if isinstance(n, e.ExceptionDelivered))
+    assert first.vector == 1
+    assert lp.retired - before == ran

@@ -14,7 +14,7 @@ from tdxviz.core.hw.path import Translation
 from tdxviz.core.hw.platform import LogicalProcessor, Platform
 
 DB = 1
-TF, RF = 1 << 8, 1 << 16
+TF, IF, RF = 1 << 8, 1 << 9, 1 << 16
 SINGLE_STEP = 1 << 14
 """DR6.BS."""
 ENABLED = 0xFF
@@ -61,6 +61,20 @@ def after(p: Platform, lp: LogicalProcessor, ctx: Translation, start: int, stepp
     if stepping:
         cpu.dr6 |= SINGLE_STEP
         exceptions.deliver(p, lp, ctx, cpu, DB, kind="trap")
+
+
+def holds_trap(cpu: CpuState, flags: int, cpl: int) -> bool:
+    """Whether no single-step trap comes behind the instruction that found these RFLAGS and this CPL: MOV SS and POP
+    SS (STI sets IF instead), and a SYSCALL that clears TF."""
+    by_stack_segment = cpu.quiet_at == cpu.rip and not (flags ^ cpu.rflags) & IF
+    return by_stack_segment or (cpu.cpl < cpl and not cpu.rflags & TF)
+
+
+def keep_trap(cpu: CpuState) -> None:
+    """A single-step trap behind an instruction that somebody else carried out: a pending debug exception."""
+    cpu.dr6 |= SINGLE_STEP
+    if exceptions.pending(cpu) is None:
+        cpu.event = exceptions.EVENT_VALID | exceptions.TYPES["trap"] << 8 | DB
 
 
 def _instruction_breakpoint(cpu: CpuState) -> None:
