@@ -107,6 +107,8 @@ class Evidence:
     """The host asked for an event that has not arrived yet."""
     not_injected: int = -1
     """Position of the refusal of such a request, -1 for none; an exception in the guest resets it."""
+    coped: bool = False
+    """The guest took a non-maskable interrupt that the host had asked for."""
     arrived: int = -1
     """Vector of the last interrupt that the guest took from outside, -1 for none."""
     turned_away: bool = False

@@ -37,6 +37,7 @@ class Findings(Protocol):
     rejected: str
     refused: bool
     injected: bool
+    coped: bool
     not_injected: int
 
     @property
@@ -153,6 +154,11 @@ def _(event: e.ExceptionDelivered, found: Findings) -> None:
     if event.actor != found.case.guest:
         return
     found.not_injected = -1
+    if event.kind == "nmi":
+        found.injected, found.coped = False, True
+        found.decided_by = "the guest's own NMI handler"
+        found.signal("TD", "exception", "NMI")
+        found.causes.append(found.at)
     if found.injected and event.kind != "interrupt":
         found.injected = False
         found.integrity, found.victim_words = "lost", "an exception that never happened"

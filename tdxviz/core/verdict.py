@@ -133,6 +133,8 @@ def _outcome(case: Case, found: ev.Evidence) -> OutcomeClass:
         return "mitigated-by-guest-software"
     if found.availability == "lost":
         return "degraded-to-DoS"
+    if found.coped:
+        return "mitigated-by-guest-software"
     return "prevented"
 
 
@@ -180,6 +182,8 @@ def _sentence(case: Case, found: ev.Evidence, outcome: OutcomeClass) -> str:
             "The change itself was accepted; the guest's next use of the line failed its check "
             "and the TD was stopped before it saw a single byte."
         )
+    if found.coped and outcome == "mitigated-by-guest-software":
+        return "A host may raise an NMI in its guest; the guest's handler took it, and the guest goes on as it was."
     if outcome == "mitigated-by-guest-software":
         return "TDX let it through to the guest; the guest's own software noticed and stopped."
     if outcome == "degraded-to-DoS":

@@ -93,6 +93,8 @@ VARIANTS = {
     "sept-page-trace:unblock-early": ("prevented", "TDX_TLB_TRACKING_NOT_DONE"),
     "overwrite-tdvps:vmcs-page": ("detected", "TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE"),
     "single-step:apic-off": ("degraded-to-DoS", "TDX_NON_RECOVERABLE_TD_WRONG_APIC_MODE"),
+    "host-read-keyid0:smm-reader": ("prevented", "64 zero bytes read"),
+    "exception-injection-ve:nmi": ("mitigated-by-guest-software", "NMI"),
     "drop-and-reaug-naive:naive-guest": ("succeeds", "zeros or host's bytes read"),
     "drop-and-reaug-naive:syscall-gap": ("succeeds", "#VE frame on the program's stack"),
     "drop-and-reaug-strict:syscall-gap": ("degraded-to-DoS", "EPT violation TD exit"),
@@ -102,6 +104,7 @@ VARIANTS = {
 WITH_A_TARGET = {
     "dma-write-private:partial-dma",
     "host-read-keyid0:other-vm-reader",
+    "host-read-keyid0:smm-reader",
     "drop-and-reaug-naive:naive-guest",
     "overwrite-tdvps:vmcs-page",
     "severed-remap:cross-td",
@@ -128,7 +131,8 @@ def test_variants_have_an_answer_in_the_legacy_world_too(ready, name: str) -> No
 
     _, verdict = drive(machine, play(machine, attack(name)))
 
-    assert verdict.outcome == ("succeeds" if name in WITH_A_TARGET else "impossible")
+    taken = "mitigated-by-guest-software" if name.endswith(":nmi") else "impossible"
+    assert verdict.outcome == ("succeeds" if name in WITH_A_TARGET else taken)
 
 
 def test_every_variant_is_held_and_named_after_its_attack() -> None:
@@ -212,10 +216,8 @@ def test_without_suppression_the_same_lie_is_a_ve(ready):
     assert (ve.reason, "NOT PRESENT" in ve.why) == (48, True)
 
 
-NOT_MODELLED = {
-    "host-read-keyid0:smm-reader", "bit-flip-ciphertext:within-ecc", "exception-injection-ve:nmi",
-}  # fmt: skip
-"""SMM, the correction of single flips by ECC, and a guest that copes with NMIs do not exist here."""
+NOT_MODELLED = {"bit-flip-ciphertext:within-ecc"}
+"""The correction of single flips by ECC does not exist here."""
 
 
 def test_every_variant_of_the_catalogue_can_be_played(reference) -> None:
