@@ -292,11 +292,13 @@ class BusInject(Command, frozen=True, kw_only=True, tag=True):
 
 
 class FlipBit(Command, frozen=True, kw_only=True, tag=True):
-    """The probe flips one bit and repairs ECC. ``bit`` counts from bit 0 of byte 0 of the field."""
+    """The probe flips one bit and repairs ECC, or leaves ECC as it is. ``bit`` counts from bit 0 of byte 0
+    of the field."""
 
     hpa: Hpa
     field: Literal["data", "mac", "owner"] = "data"
     bit: int = 0
+    repair: bool = True
 
 
 class DumpDimm(Command, frozen=True, kw_only=True, tag=True):

@@ -347,6 +347,12 @@ class BitFlipped(Event, frozen=True, kw_only=True, tag=True):
     bit: int
 
 
+class ErrorCorrected(Event, frozen=True, kw_only=True, tag=True):
+    """ECC found one flipped bit in a line that was fetched: it is put right, and a corrected error logged."""
+
+    hpa: Hpa
+
+
 class DimmDumped(Event, frozen=True, kw_only=True, tag=True):
     """The machine lost power (keys and caches are gone) and the DIMM was read elsewhere."""
 

@@ -281,6 +281,12 @@ class Evidence:
         self.signal("host", "exception", event.fault)
 
     @weigh.register
+    def _(self, event: e.ErrorCorrected) -> None:
+        if self.touches(event.hpa, LINE):
+            self.decided_by = "ECC: a single flipped bit is put right on the way to the processor"
+            self.signal("platform", "machine-check-log", "corrected error (CMCI)")
+
+    @weigh.register
     def _(self, event: e.UcnaLogged) -> None:
         self.alarmed = True
         self.signal("platform", "machine-check-log", "UCNA (CMCI)")

@@ -8,11 +8,19 @@ BIT = 16 * 8 + 1
 
 
 def play(scene: Scene) -> Play:
+    yield from _flip(scene, repair=True)
+
+
+def within_ecc(scene: Scene) -> Play:
+    yield from _flip(scene, repair=False)
+
+
+def _flip(scene: Scene, *, repair: bool) -> Play:
     line = scene.at("password")
     yield from scene.run_until("loop_end")
     yield from scene.evict(line)
     scene.target(line)
-    yield FlipBit(hpa=line, field="data", bit=BIT)
+    yield FlipBit(hpa=line, field="data", bit=BIT, repair=repair)
     yield from scene.run_until("password_read")
     yield from scene.try_again()
 
@@ -28,4 +36,4 @@ ATTACK = Attack(
     property="memory-tamper-detection",
     source="attack catalogue 26; rules R2, R5 and R6",
     play=play,
-)
+).with_variants(("within-ecc", "Leave ECC as it is", within_ecc))

@@ -58,6 +58,8 @@ class Dram:
         self._areas: tuple[Area, ...] = ()
         """What lies under the lines that were never written one by one."""
         self._bounds = (0, 0)
+        self._intact: dict[Hpa, Line] = {}
+        """Lines as their ECC knows them, where a bit in the chips has flipped since."""
         self.disturbed = False
         """Whether a line inside an area was written since; follows from the rest."""
 
@@ -112,6 +114,8 @@ class Dram:
             self._mine.add(base)
         own[(hpa & PAGE - 1) // LINE] = line
         self._hashes.pop(base, None)
+        if self._intact:
+            self._forget_errors(hpa, LINE)
 
     def put_page(self, hpa: Hpa, page: WholePage) -> None:
         """Replace all 64 lines of the page at ``hpa``."""
@@ -125,13 +129,31 @@ class Dram:
         self._pages[hpa] = page
         self._mine.discard(hpa)
         self._hashes.pop(hpa, None)
+        if self._intact:
+            self._forget_errors(hpa, PAGE)
 
     def cover(self, area: Area) -> None:
         """An area that was just written whole; it takes the place of one that begins at the same line. Lines
         in it that were written one by one must be written anew by the caller."""
+        if self._intact:
+            self._forget_errors(area.low, area.high - area.low)
         others = tuple(one for one in self._areas if one.low != area.low)
         self._areas = (*others, area)
         self._bounds = min(one.low for one in self._areas), max(one.high for one in self._areas)
+
+    def bend(self, hpa: Hpa, line: Line) -> None:
+        """One bit of a line is another now, and its ECC is as it was."""
+        intact = self.intact(hpa) or self.line(hpa)
+        self.put(hpa, line)
+        if intact is not None:
+            self._intact[hpa % self.chips] = intact
+
+    def intact(self, hpa: Hpa) -> Line | None:
+        """The line that ECC makes of what the chips hold; None where the two agree."""
+        return self._intact.get(hpa % self.chips) if self._intact else None
+
+    def _forget_errors(self, hpa: Hpa, size: int) -> None:
+        self._intact = {at: line for at, line in self._intact.items() if not hpa <= at < hpa + size}
 
     def _disturb(self, hpa: Hpa, size: int) -> None:
         self.disturbed |= any(one.low < hpa + size and hpa < one.high for one in self._areas)
@@ -144,6 +166,7 @@ class Dram:
         twin = Dram(self.size, self.chips)
         twin._pages = self._pages.copy()
         twin._hashes, twin.extent = self._hashes.copy(), self.extent
+        twin._intact = self._intact.copy()
         twin._areas, twin._bounds, twin.disturbed = self._areas, self._bounds, self.disturbed
         self._mine = set()
         return twin
@@ -158,6 +181,8 @@ class Dram:
             h.update(found)
         for area in self._areas:
             area.digest(h)
+        for at, line in sorted(self._intact.items()):
+            h.update(at.to_bytes(8, "little") + _bytes(line))
 
 
 def _lines(page: "list[Line | None] | WholePage | None") -> list[Line | None]:

@@ -237,6 +237,9 @@ def _flip(p: Platform, command: c.FlipBit, line: Hpa) -> None:
     if not 0 <= command.bit < widths[command.field]:
         _refuse(p, command, f"bit {command.bit} of {command.field} must be 0..{widths[command.field] - 1}")
         return
+    if not command.repair and p.dram.intact(line) is not None:
+        _refuse(p, command, "one flip a line is what the model's ECC corrects; repair it for more")
+        return
     chips = p.memctl.probe(line)
     flipped: Line
     match command.field:
@@ -247,7 +250,11 @@ def _flip(p: Platform, command: c.FlipBit, line: Hpa) -> None:
             flipped = chips._replace(mac=chips.mac ^ 1 << command.bit)
         case "owner":
             flipped = chips._replace(owner=not chips.owner)
-    p.dram.put(line, flipped)
+    if command.repair:
+        p.dram.put(line, flipped)
+    else:
+        p.dram.put(line, chips)
+        p.dram.bend(line, flipped)
     p.note(e.BitFlipped(hpa=line, field=command.field, bit=command.bit))
 
 

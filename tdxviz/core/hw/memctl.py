@@ -133,7 +133,7 @@ class MemoryController:
 
     def inspect(self, hpa: Hpa, keyid: Hkid) -> ReadResult:
         """The answer ``read_line`` would give; stores no poison, notes nothing."""
-        line, key, at = self.dram.line(hpa), self.keys.key(keyid), (hpa, keyid)
+        line, key, at = self.dram.intact(hpa) or self.dram.line(hpa), self.keys.key(keyid), (hpa, keyid)
         known = self.inspected.get(at)
         if known is not None and known.line is line and known.key is key:
             return known.result
@@ -146,7 +146,12 @@ class MemoryController:
         return result
 
     def read_line(self, hpa: Hpa, keyid: Hkid) -> ReadResult:
-        """Fetch, check and decrypt one line. A failed check stores poison and is logged (UCNA)."""
+        """Fetch, check and decrypt one line. ECC corrects a flipped bit; a failed check stores poison and is
+        logged (UCNA)."""
+        intact = self.dram.intact(hpa)
+        if intact is not None:
+            self.dram.put(hpa, intact)
+            self.note(e.ErrorCorrected(hpa=hpa))
         line, watched = self.dram.line(hpa) or self.probe(hpa), self.is_watched()
         if watched:
             self.note(

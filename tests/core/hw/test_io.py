@@ -259,6 +259,34 @@ def test_flip_changes_exactly_one_bit_and_twice_is_nothing(field, bit):
     assert m.fingerprint() == before
 
 
+@pytest.mark.parametrize("field", ["data", "mac", "owner"])
+def test_ecc_that_was_left_alone_corrects_the_flip_at_the_next_fetch(field):
+    m = owned()
+    intact, before = m.platform.memctl.probe(AT), m.fingerprint()
+    m.do(c.FlipBit(hpa=AT, field=field, repair=False))
+    assert m.platform.memctl.probe(AT) != intact
+    assert m.fingerprint() != before
+    twin = m.copy()
+    told: list[e.Event] = []
+    twin.platform.listen(told.append)
+    assert twin.platform.memctl.inspect(AT, MINE).data == DATA
+    assert not twin.platform.memctl.read_line(AT, MINE).poison
+    assert [n.hpa for n in told if isinstance(n, e.ErrorCorrected)] == [AT]
+    assert twin.platform.memctl.probe(AT) == intact and twin.fingerprint() == before
+    assert m.platform.memctl.probe(AT) != intact  # the other copy still has it
+
+
+def test_a_second_flip_is_refused_and_a_store_mends_the_first():
+    m = owned()
+    m.do(c.FlipBit(hpa=AT, repair=False))
+    assert isinstance(last(m, c.FlipBit(hpa=AT, bit=1, repair=False)), e.CommandRefused)
+    m.platform.memctl.write_line(AT, MINE, DATA)
+    told: list[e.Event] = []
+    m.platform.listen(told.append)
+    m.platform.memctl.read_line(AT, MINE)
+    assert not [n for n in told if isinstance(n, e.ErrorCorrected)]
+
+
 @pytest.mark.parametrize("world", ["legacy", "li", "ci"])
 def test_a_dump_shows_the_chips_and_leaves_a_dead_machine(world):
     m = machine(world)
