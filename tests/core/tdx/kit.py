@@ -1,8 +1,9 @@
 """Machines stopped right before each leaf of an honest build, and ways to bend them."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 
 from tdxviz.core.arch.leaves import BY_NAME
 from tdxviz.core.commands import Command, HostWrite, Seamcall
@@ -43,6 +44,7 @@ def stages() -> Stages:
     try:
         while True:
             if isinstance(command, Seamcall):
+                machine.platform.dram.digest(hashlib.sha256())  # its copies need not hash these pages again
                 found.before.setdefault(NAMES[command.rax & 0xFFFF], (machine.copy(), command))
             found.log.append(command)
             command = steps.send(machine.do(command))
@@ -105,17 +107,40 @@ def answer(events: tuple[Event, ...]) -> LeafReturned:
     return found[0]
 
 
-def essence(machine: Machine) -> str:
-    """Fingerprint of what counts: caches written back, the registers of SEAMCALL and TDCALL left out."""
-    twin = machine.copy()
-    p = twin.platform
-    for tag in sorted(p.cache.lines):
-        physical.evict(p, *split_keyid(tag), "test")
-    p.cache.clear()
-    for lp in p.lps:
+@dataclass(frozen=True, eq=False)
+class Essence:
+    """What counts of a machine: caches written back, the registers of SEAMCALL and TDCALL left out."""
+
+    machine: Machine
+    quick: tuple[str, tuple]
+    """Fingerprint without caches, and the dirty lines: where these agree, all agrees."""
+
+    def __eq__(self, other: object) -> bool:
+        assert isinstance(other, Essence)
+        return self.quick == other.quick or self.written_back == other.written_back
+
+    @cached_property
+    def written_back(self) -> str:
+        twin = self.machine.copy()
+        for tag in sorted(twin.platform.cache.lines):
+            physical.evict(twin.platform, *split_keyid(tag), "test")
+        return bare(twin)
+
+
+def bare(machine: Machine) -> str:
+    """Fingerprint without cache and registers, which go."""
+    machine.platform.cache.clear()
+    for lp in machine.platform.lps:
         lp.gprs = [0] * 16
         lp.cpu.gprs[0] = lp.cpu.rip = 0
-    return twin.fingerprint()
+    return machine.fingerprint()
+
+
+def essence(machine: Machine) -> Essence:
+    machine.platform.dram.digest(hashlib.sha256())  # hashes of pages are kept there, and copied from there
+    lines = sorted(machine.platform.cache.lines.items())
+    dirty = tuple((tag, line.data) for tag, line in lines if line.dirty)
+    return Essence(machine.copy(), (bare(machine.copy()), dirty))
 
 
 def td(machine: Machine) -> Td:
