@@ -88,5 +88,6 @@ TDVPS: Layout = (
     | {"TPR": (2, 0x80, 4)}
     | {f"ISR{n}": (2, 0x100 + 0x10 * n, 4) for n in range(8)}
     | {f"IRR{n}": (2, 0x200 + 0x10 * n, 4) for n in range(8)}
+    | {"FPU": (3, 0, 0xA0)}
     | _table(3, 0xA0, tuple(f"XMM{n}" for n in range(16)), 16)
 )  # fmt: skip

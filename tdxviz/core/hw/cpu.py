@@ -27,6 +27,7 @@ from tdxviz.core.arch.registers import (
     RSP,
     SS,
 )  # fmt: skip
+from tdxviz.core.hw.x87 import RESET, Fpu
 
 __all__ = [
     "GPR_NAMES", "NULL_SEGMENT", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "RAX", "RBP",
@@ -95,6 +96,7 @@ class CpuState:
     idt_base: int = 0
     idt_limit: int = 0
     xmm: list[int] = field(default_factory=lambda: [0] * 16)
+    fpu: Fpu = RESET
     halted: bool = False
     segments: list[Segment] = field(default_factory=_flat)
     """ES CS SS DS FS GS; index with the names of ``arch.registers``."""
@@ -192,7 +194,7 @@ class CpuState:
         return CpuState(
             self.gprs.copy(), self.rip, self.rflags, self.cr0, self.cr2, self.cr3, self.cr4,
             self.efer, self.bits, self.cpl, self.gdt_base, self.gdt_limit, self.idt_base,
-            self.idt_limit, self.xmm.copy(), self.halted, self.segments.copy(), self.ldtr, self.tr,
+            self.idt_limit, self.xmm.copy(), self.fpu, self.halted, self.segments.copy(), self.ldtr, self.tr,
             self.dr.copy(), self.dr6, self.dr7, self.xcr0, self.ssp, self.msrs.copy(), self.tpr,
             self.irr, self.isr, self.quiet_at, self.nmi_blocked, self.event, self.event_error, self.cet,
         )  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from tdxviz.core.arch import exits, msrs
 from tdxviz.core.arch import structures as s
-from tdxviz.core.hw import msr_access, physical
+from tdxviz.core.hw import msr_access, physical, x87
 from tdxviz.core.hw.cpu import NOWHERE, CpuState, Segment
 from tdxviz.core.tdx.structs import Vcpu
 from tdxviz.core.units import U64
@@ -23,8 +23,10 @@ READ = Callable[[int, int, int], bytes]
 
 GPRS, GUEST, MSRS = s.TDVPS["RAX"], s.TDVPS["DR0"], s.TDVPS[msrs.SAVED[next(iter(msrs.SAVED))]]
 VMCS, SEGMENTS = s.TDVPS["RIP"], s.TDVPS["ES_SELECTOR"]
-TPR, ISR, IRR, XMM = s.TDVPS["TPR"], s.TDVPS["ISR0"], s.TDVPS["IRR0"], s.TDVPS["XMM0"]
+TPR, ISR, IRR, FPU = s.TDVPS["TPR"], s.TDVPS["ISR0"], s.TDVPS["IRR0"], s.TDVPS["FPU"]
 APIC_SIZE = 0x80
+EXTENDED = x87.SIZE + 256
+"""Bytes of x87, MXCSR and XMM, in FXSAVE's format."""
 
 
 def save(vcpu: Vcpu, cpu: CpuState) -> None:
@@ -46,7 +48,7 @@ def _blocks(cpu: CpuState) -> Iterator[tuple[tuple[int, int, int], bytes]]:
         cpu.event_error,
     ])  # fmt: skip
     yield SEGMENTS, _words([part for segment in (*cpu.segments, cpu.ldtr, cpu.tr) for part in segment])
-    yield XMM, b"".join((value & XMM_MASK).to_bytes(16, "little") for value in cpu.xmm)
+    yield FPU, x87.pack(cpu.fpu) + b"".join((value & XMM_MASK).to_bytes(16, "little") for value in cpu.xmm)
     yield TPR, cpu.tpr.to_bytes(4, "little")
     yield ISR, _spread(cpu.isr)
     yield IRR, _spread(cpu.irr)
@@ -74,6 +76,8 @@ def objection(cpu: CpuState, xfam: int) -> tuple[int, str, int] | None:
             return exits.MSR_LOADING, why, MSR_LOAD_FAILURE | (index & 0xFFFF_FFFF) << 32
     if cpu.xcr0 & ~xfam or not cpu.xcr0 & 1:
         return exits.INVALID_GUEST_STATE, "the saved XCR0 cannot be loaded", XSTATE_LOAD_FAILURE
+    if cpu.fpu.mxcsr & ~x87.MXCSR_KNOWN:
+        return exits.INVALID_GUEST_STATE, "the saved MXCSR cannot be loaded", XSTATE_LOAD_FAILURE
     if cpu.bits not in (32, 64) or cpu.cpl not in range(4) or not cpu.rflags & 2 or cpu.rflags >> 22:
         return exits.INVALID_GUEST_STATE, "the saved registers of the vCPU are no valid state", 0
     return None
@@ -103,8 +107,9 @@ def load(read: READ) -> CpuState:
     cpu.halted, cpu.nmi_blocked = bool(activity & HLT), bool(activity & NMI_BLOCKED)
     parts = words(SEGMENTS, len(s.VMCS_SEGMENTS))
     *cpu.segments, cpu.ldtr, cpu.tr = [Segment(*parts[n : n + 4]) for n in range(0, len(parts), 4)]
-    raw = read(XMM[0], XMM[1], 256)
-    cpu.xmm = [int.from_bytes(raw[n : n + 16], "little") for n in range(0, 256, 16)]
+    raw = read(FPU[0], FPU[1], EXTENDED)
+    cpu.fpu = x87.unpack(raw)
+    cpu.xmm = [int.from_bytes(raw[n : n + 16], "little") for n in range(x87.SIZE, EXTENDED, 16)]
     cpu.tpr = int.from_bytes(read(*TPR), "little")
     cpu.isr, cpu.irr = _gather(read(*ISR[:2], APIC_SIZE)), _gather(read(*IRR[:2], APIC_SIZE))
     cpu.refresh_cet()
