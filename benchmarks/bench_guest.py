@@ -134,8 +134,9 @@ def main() -> int:
 
 def firmware_at_reset() -> Machine:
     machine = Machine("ci")
-    booted = firmware.Boot(tdvf.parse(OVMF.read_bytes(), OVMF.name))
-    carry_out(machine, firmware.build(booted))
+    image = tdvf.parse(OVMF.read_bytes(), OVMF.name)
+    booted = firmware.begin(image)
+    carry_out(machine, firmware.build(booted, image))
     carry_out(machine, run.enter(machine, 0, Registers()))
     return machine
 

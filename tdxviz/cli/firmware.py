@@ -58,11 +58,12 @@ def boot(args: argparse.Namespace) -> int:
         raise TdxvizError(f"--limit {args.limit} must be 1..{MOST}")
     if not LEAST_MEMORY <= args.memory <= MOST_MEMORY:
         raise TdxvizError(f"--memory {args.memory} must be {LEAST_MEMORY}..{MOST_MEMORY} MiB")
-    job = firmware.Boot(_image(args.file), memory=args.memory * MIB)
+    image = _image(args.file)
+    job = firmware.begin(image, args.memory * MIB)
     machine = Machine(args.world, args.seed)
     progress = _Progress(quiet=args.json or not sys.stderr.isatty())
     progress.say("building the TD, page by page")
-    carry_out(machine, firmware.build(job))
+    carry_out(machine, firmware.build(job, image))
     reason = carry_out(machine, firmware.start(machine, job, args.limit, progress, go_on=args.go_on))
     progress.say("")
     if args.json:
@@ -86,7 +87,7 @@ class _Progress:
     def __call__(self, job: firmware.Boot) -> None:
         self.say(
             f"{job.instructions:,} instructions, {job.total:,} TDCALLs, "
-            f"{job.accepted_bytes >> 20} of {job.unaccepted_bytes >> 20} MiB accepted"
+            f"{job.accepted_bytes >> 20} of {job.promised >> 20} MiB accepted"
         )
 
 

@@ -122,6 +122,23 @@ class Program(msgspec.Struct, forbid_unknown_fields=True):
     limit: int = 5_000_000
 
 
+class Image(msgspec.Struct, forbid_unknown_fields=True):
+    """``file``: a TDVF image on this computer. ``sha256``: what it must be, as hex; without it any.
+    ``memory``: MiB that the TD is told it has."""
+
+    file: str
+    sha256: str = ""
+    memory: int = 128
+
+
+class Onward(msgspec.Struct, forbid_unknown_fields=True):
+    """``until``: stop before the next TDCALL (empty), before the next one of this leaf, or, with
+    ``accepted``, when all memory that the host promised is accepted. ``steps``: instructions at most."""
+
+    until: str = ""
+    steps: int = 5_000_000
+
+
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):
     pass
 
@@ -130,6 +147,7 @@ HOST = "tdxviz.session.deeds_host"
 GUEST = "tdxviz.session.deeds_guest"
 MEMORY = "tdxviz.session.deeds_memory"
 SECOND = "tdxviz.session.deeds_second"
+FIRMWARE = "tdxviz.session.deeds_firmware"
 
 DEEDS: tuple[Deed, ...] = (
     Deed("resume", "Run the guest", Resume, f"{GUEST}:resume", "guest",
@@ -202,6 +220,10 @@ DEEDS: tuple[Deed, ...] = (
          tooltip="It accepts the page (in a TD) and reads it, or leaves because nothing is there"),
     Deed("call", "Host calls {leaf}", Leaf, f"{MEMORY}:call_leaf",
          tooltip="One SEAMCALL, whatever the TDX module answers"),
+    Deed("firmware.build", "Host builds a TD from the firmware {file}", Image, f"{FIRMWARE}:build",
+         tooltip="Page by page as its TDVF metadata says; the vCPU then stands at the reset vector", by_reference=True),
+    Deed("firmware.next", "The firmware runs to a TDCALL", Onward, f"{FIRMWARE}:go_on", "guest",
+         tooltip="The host enters the TD, answers what it asks for, and stops before a TDCALL"),
     Deed("command", "One raw command", Raw, f"{HOST}:raw",
          tooltip="Any command with raw values, for experts"),
 )  # fmt: skip

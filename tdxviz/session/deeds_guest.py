@@ -12,13 +12,13 @@ from tdxviz.core.attacks.play import play
 from tdxviz.core.drive import drive
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.guest.load.open import source
-from tdxviz.core.host import guest_run, guests, layout, run
+from tdxviz.core.host import firmware_notes, guest_run, guests, layout, run
 from tdxviz.core.host.vmm import Vmm
 from tdxviz.core.machine import Machine
 from tdxviz.core.nearest import did_you_mean
 from tdxviz.core.units import LINE, U64, Hpa, line_of
 from tdxviz.session import deeds as d
-from tdxviz.session import places
+from tdxviz.session import deeds_firmware, places
 from tdxviz.session.actions import Script
 from tdxviz.session.timeline import MOST_STEPS, SILENT_CHUNK
 
@@ -29,6 +29,8 @@ AHEAD = 64
 def resume(machine: Machine, args: d.Resume) -> Script:
     until = None if args.until == "" else places.label(machine, args.until)
     steps, lp = _steps(args.steps), _lp(machine, args.lp)
+    if firmware_notes.read(machine) is not None:
+        return (yield from deeds_firmware.run(machine, args, until))
     yield from run.resume(machine, lp=lp, steps=steps, until=until, trace=args.trace)
     return None
 

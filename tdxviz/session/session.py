@@ -13,7 +13,7 @@ from tdxviz.core.units import World
 from tdxviz.core.verdict import Verdict
 from tdxviz.session import inside, lanes, setup
 from tdxviz.session import journal as j
-from tdxviz.session.actions import Action, Script, arguments, expand
+from tdxviz.session.actions import Action, Script, arguments, deed, expand
 from tdxviz.session.branch import Bookmark, Branch
 from tdxviz.session.inside import Depth, Spot
 from tdxviz.session.moment import Focus, Moment
@@ -159,6 +159,12 @@ class Session:
             pass
         return self._news
 
+    def acting(self, action: Action) -> Generator[None, None, None]:
+        """``act`` in pieces, for long actions. Closed early, what was done stays recorded. Nothing else may
+        act in between."""
+        arguments(action)
+        return self.playing(action, lambda machine: expand(machine, action))
+
     def playing(self, action: Action, script: Callable[[Machine], Script]) -> Generator[None, None, None]:
         """``play`` in pieces of one command; whoever closes it early keeps what was done."""
         branch, timeline = self._writable()
@@ -187,8 +193,11 @@ class Session:
             self.journal.add(j.fork(branch.name, Spot(branch.fork_index, branch.fork_depth)))
         entry = timeline.entries[-1]
         branch.actions.append(entry.action)
-        commands = timeline.commands[entry.first_command : entry.end_command]
-        line = j.ActionLine(entry.action.name, entry.action.args, cast(list[AnyCommand], commands))
+        commands = None
+        if entry.problem or not deed(entry.action.name).by_reference:
+            recorded = timeline.commands[entry.first_command : entry.end_command]
+            commands = cast(list[AnyCommand], recorded)
+        line = j.ActionLine(entry.action.name, entry.action.args, commands)
         self.journal.add(line)
         self.index, self.depth = self.total, None
         self._news = tuple(timeline.events[entry.first_event :])
@@ -223,6 +232,10 @@ class Session:
         there = inside.numbered(self.timeline, number)
         self._move(there.index, (), there.depth)
         return self.moment
+
+    def follow(self) -> None:
+        """Stand at the end of what an action that is still being carried out has done so far."""
+        self._move(self.total, ())
 
     def _index_after(self, unit: Unit, n: int) -> int:
         if unit == "event":

@@ -12,7 +12,7 @@ import msgspec
 
 from tdxviz.core.books import Books
 from tdxviz.core.commands import Command, RunGuest
-from tdxviz.core.events import Event, InstructionRetired
+from tdxviz.core.events import Event, InstructionRetired, RunPaused
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.machine import Machine
 from tdxviz.core.verdict import Verdict
@@ -24,6 +24,8 @@ from tdxviz.session.lanes import Lanes
 TRACED_CHUNK = 64
 """A traced run is recorded in pieces of this many instructions, so that a jump replays little."""
 SILENT_CHUNK = 4096
+LONG_CHUNK = 65_536
+"""The same for a run that stops before an instruction of its own choosing: a jump costs 30 ms at most."""
 MOST_STEPS = 10_000_000
 """Instructions of one command; about ten seconds without trace."""
 MOST_EVENTS = 2_000_000
@@ -100,7 +102,7 @@ class Timeline:
         try:
             command = next(script)
             while True:
-                news = self.run(command)
+                news = yield from self._pieces(command)
                 yield
                 command = script.send(news)
         except StopIteration as end:
@@ -131,11 +133,21 @@ class Timeline:
 
     def run(self, command: Command) -> tuple[Event, ...]:
         """Do one command; long guest runs are recorded as several short ones."""
+        pieces = self._pieces(command)
+        try:
+            while True:
+                next(pieces)
+        except StopIteration as end:
+            return end.value
+
+    def _pieces(self, command: Command) -> Generator[None, None, tuple[Event, ...]]:
+        """``run``, piece by piece: yields between two of them."""
         if not isinstance(command, RunGuest):
             return self.record(command)
         if command.steps > MOST_STEPS:
             raise TdxvizError(f"{command.steps} steps are more than the limit of {MOST_STEPS}")
-        chunk = TRACED_CHUNK if command.trace else SILENT_CHUNK
+        silent = LONG_CHUNK if command.stop_before else SILENT_CHUNK
+        chunk = TRACED_CHUNK if command.trace else silent
         if command.steps <= chunk:
             return self.record(command)
         news: list[Event] = []
@@ -145,8 +157,9 @@ class Timeline:
             news += self.record(msgspec.structs.replace(command, steps=part))
             left -= part
             lp = self.machine.platform.lps[command.lp]
-            if lp.mode == "host" or lp.cpu.rip == command.until:
+            if lp.mode == "host" or lp.cpu.rip == command.until or (news and isinstance(news[-1], RunPaused)):
                 break
+            yield
         return tuple(news)
 
     def record(self, command: Command) -> tuple[Event, ...]:
@@ -164,7 +177,9 @@ class Timeline:
             if type(event) is InstructionRetired:
                 self.instructions.append(number)
         self._keep_books()
-        self._checkpoints.consider(len(self.commands), self.machine, cost(command, len(events)))
+        self._checkpoints.consider(
+            len(self.commands), self.machine, cost(command, len(events), self.machine.ran)
+        )
         return events
 
     def _keep_books(self) -> None:
@@ -345,8 +360,8 @@ class Timeline:
         self.entries.append(replace(cut, verdict=None) if partial else cut)
 
 
-def cost(command: Command, events: int) -> int:
-    """What replaying a command costs, counted in events."""
+def cost(command: Command, events: int, ran: int) -> int:
+    """What replaying a command costs, counted in events. ``ran``: instructions of the guest."""
     if isinstance(command, RunGuest) and not command.trace:
-        return events + command.steps // SILENT_STEPS_PER_EVENT
+        return events + ran // SILENT_STEPS_PER_EVENT
     return events + 1

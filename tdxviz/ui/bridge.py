@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from tdxviz.core.faults import TdxvizError
+from tdxviz.ui.task import Task
 
 if TYPE_CHECKING:
     from tdxviz.core.events import Event
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tdxviz.ui.present.questions import Questions
 
 MOST_PINS = 3
+BUSY = "Something is running; wait for its end, or stop it with Escape."
 MOST_ASKED = 4
 """Instants whose answers are kept."""
 
@@ -33,6 +35,8 @@ class Bridge(QObject):
     moment_changed = Signal(object)
     slipped = Signal(str)
     view_wanted = Signal(str)
+    action_wanted = Signal(str)
+    """A row of the window's table of actions."""
     world_changed = Signal(str)
     step_begun = Signal()
     lesson_finished = Signal()
@@ -45,6 +49,8 @@ class Bridge(QObject):
         """Says why an action is not allowed now (a lesson's step); empty text allows it."""
         self.player: Player | None = None
         """The lesson being played; None in free play."""
+        self.task = Task(self)
+        """A long action that is being carried out while the window lives."""
         self._moment: Moment | None = None
         self._asked: dict[tuple[int, int, int, Depth | None], tuple[Timeline, Questions]] = {}
 
@@ -84,6 +90,7 @@ class Bridge(QObject):
 
     def open_lesson(self, player: Player | None) -> None:
         """Play a lesson (or none) on its own session from now on."""
+        self.task.stop()
         if self.player is not None:
             self.player.close()
         self.player = player
@@ -106,6 +113,7 @@ class Bridge(QObject):
         self.lesson_finished.emit()
 
     def set_session(self, session: Session) -> None:
+        self.task.stop()
         self.session = session
         self.refresh()
 
@@ -136,11 +144,21 @@ class Bridge(QObject):
         finally:
             self.refresh()
 
-    def act(self, action: Action) -> tuple[Event, ...]:
-        """Carry an action out; the events of what was done."""
-        reason = self.guard(action) if self.guard else ""
+    def refused(self, action: Action) -> bool:
+        """Whether the action is not allowed now; the reason is told."""
+        reason = BUSY if self.task.running else self.guard(action) if self.guard else ""
         if reason:
             self.slipped.emit(reason)
+        return bool(reason)
+
+    def begin(self, *actions: tuple[Action, int]) -> None:
+        """``act`` for long actions, in slices; see ``Task.start``."""
+        if actions and not self.refused(actions[0][0]):
+            self.task.start(*actions)
+
+    def act(self, action: Action) -> tuple[Event, ...]:
+        """Carry an action out; the events of what was done."""
+        if self.refused(action):
             return ()
         with self._slips():
             return self.session.act(action)
@@ -179,11 +197,17 @@ class Bridge(QObject):
         self.refresh()
 
     def switch_world(self, world: World) -> None:
+        if self.task.running:
+            self.slipped.emit(BUSY)
+            world = self.session.world
         with self._slips():
             self.session.switch_world(world)
         self.world_changed.emit(world)
 
     def set_compare(self, world: World | None) -> None:
+        if self.task.running:
+            self.slipped.emit(BUSY)
+            return
         with self._slips():
             self.session.set_compare(world)
 

@@ -19,6 +19,7 @@ from tdxviz.ui import settings as store
 from tdxviz.ui.bridge import Bridge
 from tdxviz.ui.dialogs import FindDialog, GoToDialog, WordsDialog
 from tdxviz.ui.edit_bytes import edit
+from tdxviz.ui.firmware_actions import FirmwareActions
 from tdxviz.ui.main_window import MainWindow
 from tdxviz.ui.panels import BY_NAME
 from tdxviz.ui.runner import Runner
@@ -61,7 +62,7 @@ class Control:
         w.actions_.update(
             {
                 "home": self.home, "lesson": self.open_lesson, "continue": self.go_on,
-                "sandbox": self.sandbox, "attack_id": self.sandbox_attack, "panel": self.show_panel,
+                "sandbox": self.fresh, "attack_id": self.sandbox_attack, "panel": self.show_panel,
                 "attack": self.attack, "layout": self.layout,
                 "reset_layout": lambda: w.workspace.arrange(w.workspace.layout_name or "stage"),
                 "toggle_lesson": lambda: w.workspace.show_lesson(not w.workspace.lesson_shown),
@@ -74,7 +75,7 @@ class Control:
                 "present": self.show.toggle, "bookmark": self.bookmark, "save": self.save, "open": self.open,
                 "branches": self.branches, "keyboard": lambda: self.words(KEYBOARD, help_text()),
                 "glossary": lambda: self.words("Glossary", lookup.glossary_text()), "about": self.about,
-                "escape": self.escape, "edit": lambda: edit(w, self.bridge), "quit": self.quit, **t.actions(),
+                "escape": self.escape, "edit": lambda: edit(w, self.bridge), "quit": self.quit, **t.actions(), **FirmwareActions(self).actions(),
             }
         )  # fmt: skip
         w.actions_["lesson"] = lambda name="": self.open_lesson(name) if name else self.show_panel("lesson")
@@ -86,6 +87,7 @@ class Control:
         self.runner.stop()
         if self.show.on:
             self.show.leave()
+        self.bridge.task.stop()
         rows = []
         try:
             rows = lookup.lesson_rows(self.library, self.progress)
@@ -156,14 +158,15 @@ class Control:
         if recovered is not None:
             self.window.tell(recovered.notice or "The session is back.", bad=bool(recovered.notice))
 
-    def sandbox(self) -> None:
+    def fresh(self, layout: str = "stage", **kind: Any) -> None:
+        """A new session without a lesson; ``kind`` as for ``Session``."""
         self.bridge.open_lesson(None)
-        self.bridge.set_session(self._new_session())
+        self.bridge.set_session(self._new_session(**kind))
         self._remember_lesson("")
-        self._enter("stage", lesson=False)
+        self._enter(layout, lesson=False)
 
     def sandbox_attack(self, name: str) -> None:
-        self.sandbox()
+        self.fresh()
         self.bridge.act(Action("attack", {"id": name}))
 
     def open_lesson(self, name: str, session: Session | None = None) -> None:
@@ -369,6 +372,7 @@ class Control:
             self.show.leave()
             return
         self.runner.stop()
+        self.bridge.task.stop()
         self.bridge.select(Focus())
 
     def go_to(self) -> None:
@@ -380,6 +384,7 @@ class Control:
     def quit(self) -> None:
         """Closing the window ends the session in good order and keeps the settings."""
         self.runner.stop()
+        self.bridge.task.stop()
         self.bridge.session.close()
         geometry = bytes(self.window.saveGeometry().toHex().data()).decode()
         self._save_settings(geometry=geometry)

@@ -77,6 +77,13 @@ LAYOUTS: dict[str, Tree] = {
             "lesson",
         ),
     ),
+    "firmware": (
+        "h", (60, 40),
+        (
+            ("v", (84, 16), ("firmware", "timeline")),
+            ("v", (52, 48), (("tabs", (), ("sept_tree", "memory_map", "machines")), ("tabs", (), ("vcpu", "line", "page", "leaf_inspector")))),
+        ),
+    ),
     "compare": (
         "h", (70, 30), (("v", (9, 75, 16), ("verdict", "compare", "timeline")), "lesson"),
     ),
@@ -84,7 +91,7 @@ LAYOUTS: dict[str, Tree] = {
 
 TITLES = {
     "stage": "Stage", "memory": "Memory", "translation": "Translation", "border": "Border",
-    "workbench": "Workbench", "module": "Module", "compare": "Two worlds",
+    "workbench": "Workbench", "module": "Module", "firmware": "Firmware", "compare": "Two worlds",
 }  # fmt: skip
 
 

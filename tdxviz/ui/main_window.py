@@ -26,7 +26,7 @@ NOTICE_MS = 9000
 NEED_A_MACHINE = frozenset(
     {"play", "forward", "back", "next_action", "previous_action", "next_attack", "previous_attack",
      "first", "last", "previous_here", "next_here", "panel", "attack", "compare", "layout", "goto", "record",
-     "bookmark", "undo", "save", "describe", "next_panel", "previous_panel", "world", "present", "step", "edit"}
+     "bookmark", "undo", "save", "describe", "firmware_next", "next_panel", "previous_panel", "world", "present", "step", "edit"}
 )  # fmt: skip
 """What has no meaning on the start page, where nothing was opened."""
 
@@ -130,7 +130,7 @@ class MainWindow(QMainWindow):
             ("Presenter mode (F11)", "present"), ("Record a demo (R)", "record"), ("Compare worlds (C)", "compare"),
             ("Step: micro-op", "step:event"), ("Step: instruction", "step:instruction"), ("Step: action", "step:action"),
             ("Larger (Ctrl +)", "bigger"), ("Smaller (Ctrl −)", "smaller"), ("100 % (Ctrl 0)", "normal"),
-            ("Save script …", "save"), ("Open …", "open"), ("Branches …", "branches"),
+            ("Boot firmware …", "firmware"), ("Save script …", "save"), ("Open …", "open"), ("Branches …", "branches"),
             ("Keyboard map", "keyboard"), ("Glossary", "glossary"), ("About", "about"),
         ]  # fmt: skip
         menu = self.bar.more.menu()

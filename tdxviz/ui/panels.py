@@ -61,6 +61,7 @@ PANELS: tuple[Row, ...] = (
     Row("attacks", "Attacks", "A", "attacks:AttacksPanel", "Play the malicious host", (240, 220)),
     Row("console", "Console", "", "console:ConsolePanel", "Commands and events as text", (260, 80)),
     Row("editor", "Program", "U", "editor:EditorPanel", "A guest program of your own", (330, 220)),
+    Row("firmware", "Firmware", "W", "firmware:FirmwarePanel", "A real firmware, TDCALL by TDCALL", (360, 260)),
     Row("compare", "Two worlds", "C", "compare:ComparePanel", "One script, two worlds", (420, 260)),
 )  # fmt: skip
 

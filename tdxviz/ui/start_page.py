@@ -174,6 +174,13 @@ class StartPage(QScrollArea):
         button.setObjectName("sandbox")
         button.clicked.connect(lambda: self._actions["sandbox"]())
         inner.addWidget(button)
+        firmware = QPushButton("Boot a TD firmware …")
+        firmware.setObjectName("firmware")
+        firmware.setToolTip(
+            "A real image (OVMF) becomes a TD and runs its own reset vector, TDCALL by TDCALL"
+        )
+        firmware.clicked.connect(lambda: self._actions["firmware"]())
+        inner.addWidget(firmware)
         column.addWidget(frame)
         column.addWidget(self._label("Attacks", "heading"))
         grid = QGridLayout()

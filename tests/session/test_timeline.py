@@ -41,7 +41,7 @@ def test_pieces_stop_where_the_whole_run_would(timeline):
 def test_silent_runs_are_cut_into_longer_pieces(timeline):
     timeline.perform(Action("resume"), raw(c.RunGuest(steps=10_000, trace=False)))
     assert [one.steps for one in timeline.commands] == [SILENT_CHUNK, SILENT_CHUNK, 10_000 - 8192]
-    assert cost(timeline.commands[0], 0) == SILENT_CHUNK // 16
+    assert cost(timeline.commands[0], 0, SILENT_CHUNK) == SILENT_CHUNK // 16
     assert timeline.events == []
 
 

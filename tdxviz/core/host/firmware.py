@@ -4,158 +4,139 @@ Source: attestation-and-migration 1.5, 1.6, 1.8.
 """
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
 
+from tdxviz.core import peek_sept
 from tdxviz.core.arch import exits
 from tdxviz.core.arch.leaves import TDCALL
-from tdxviz.core.commands import Command, HostWrite, RunGuest
+from tdxviz.core.commands import Command, RunGuest
 from tdxviz.core.events import Event, InstructionNotModelled, LeafReturned, RunPaused, TdExited
 from tdxviz.core.faults import TdxvizError
-from tdxviz.core.host import boot, layout, run, tdvf
+from tdxviz.core.host import firmware_notes, run
+from tdxviz.core.host.firmware_build import LARGE, MEMORY, Boot, Tdcall, begin, build, give
 from tdxviz.core.host.guest_run import verdict
-from tdxviz.core.host.seam import Recipe, seamcall
-from tdxviz.core.host.vmm import Registers, Vmm, request_of
+from tdxviz.core.host.seam import Recipe
+from tdxviz.core.host.vmm import Request, Vmm, request_of
+from tdxviz.core.hw.cpu import GPR_NAMES, RAX
 from tdxviz.core.machine import Machine
-from tdxviz.core.units import MIB, PAGE, Gpa, Hpa
+from tdxviz.core.units import PAGE, Gla
 
-BUILD_FRAMES: Hpa = 16 * MIB
-"""Pages that are there from the beginning."""
-SMALL_FRAMES, LARGE_FRAMES = 24 * MIB, 32 * MIB
-"""Pages of 4 KiB and of 2 MiB that the firmware accepts later."""
-LARGE = 2 * MIB
-MEMORY = 128 * MIB
+__all__ = ["LARGE", "MEMORY", "Boot", "Tdcall", "begin", "build", "resume", "start", "step"]
+
 MOST_LISTED = 10_000
 SIZES = (PAGE, LARGE)
 LONGEST_RUN = 5_000_000
-
-
-@dataclass(frozen=True)
-class Tdcall:
-    """``instruction``: its number, counted from 1 at the reset vector."""
-
-    leaf: str
-    at: Gpa
-    instruction: int
-
-
-@dataclass
-class Boot:
-    """The host's own memory of one boot, and what it saw. ``memory``: bytes the TD is told it has."""
-
-    firmware: tdvf.Firmware
-    memory: int = MEMORY
-    vmm: Vmm = field(default_factory=Vmm)
-    tdcalls: list[Tdcall] = field(default_factory=list)
-    total: int = 0
-    """TDCALLs in all; the list ends after the first few thousand."""
-    accepted: dict[int, int] = field(default_factory=lambda: {PAGE: 0, LARGE: 0})
-    """Page size -> pages accepted."""
-    tables: set[tuple[int, Gpa]] = field(default_factory=set)
-    """Secure EPT tables that exist: (level, first GPA)."""
-    used_small: int = 0
-    used_large: int = 0
-    instructions: int = 0
-
-    @property
-    def accepted_bytes(self) -> int:
-        return sum(size * count for size, count in self.accepted.items())
-
-    @property
-    def unaccepted_bytes(self) -> int:
-        """What the hand-off list asks the firmware to accept."""
-        there = sum(s.memory for s in self.firmware.sections if s.type in ("TD_HOB", "TempMem") and s.added)
-        return self.memory - there
-
-
-def build(job: Boot) -> Recipe:
-    """Platform up, TD built page by page as KVM does it: PAGE.ADD, then MR.EXTEND where it is asked for."""
-    place, hob = tdvf.hob(job.firmware, job.memory)
-    pages = [
-        (
-            gpa,
-            hob[gpa - place : gpa - place + PAGE].ljust(PAGE, b"\x00")
-            if 0 <= gpa - place < len(hob)
-            else content,
-            extend,
-        )
-        for gpa, content, extend in job.firmware.added_pages()
-    ]
-    if len(pages) * PAGE > SMALL_FRAMES - BUILD_FRAMES:
-        raise TdxvizError(
-            f"{job.firmware.name}: {len(pages)} pages at build time are more than this host keeps"
-        )
-    yield from boot.bring_up()
-    yield from boot.create_td()
-    yield from boot.create_vcpu(operand=place)
-    for gpa, _, _ in pages:
-        yield from _tables(job, gpa, 0)
-    for n, (gpa, content, extend) in enumerate(pages):
-        yield from _add(gpa, BUILD_FRAMES + n * PAGE, content, extend)
-    yield from seamcall("TDH.MR.FINALIZE", rcx=layout.TDR)
-
-
-def _add(gpa: Gpa, hpa: Hpa, content: bytes, extend: bool) -> Recipe:
-    if extend:
-        yield from boot.add_page(gpa, hpa, content, layout.SOURCE_PAGES)
-        return
-    yield HostWrite(hpa=layout.SOURCE_PAGES, data=content, how="full-line", lp=0)
-    yield from seamcall("TDH.MEM.PAGE.ADD", rcx=gpa, rdx=layout.TDR, r8=hpa, r9=layout.SOURCE_PAGES)
-
-
-def _tables(job: Boot, gpa: Gpa, level: int) -> Recipe:
-    """Secure EPT tables down to the one that holds entries of ``level``."""
-    for above in range(3, level, -1):
-        first = gpa >> 12 + 9 * above << 12 + 9 * above
-        if (above, first) not in job.tables:
-            page = layout.TABLES + len(job.tables) * PAGE
-            yield from seamcall("TDH.MEM.SEPT.ADD", rcx=first | above, rdx=layout.TDR, r8=page)
-            job.tables.add((above, first))
 
 
 Progress = Callable[[Boot], None]
 
 
 def step(
-    machine: Machine, job: Boot, limit: int, *, lp: int = 0, trace: bool = False
-) -> Generator[Command, tuple[Event, ...], str]:
-    """Run up to the next TDCALL (which is listed, not yet executed) or until ``limit`` instructions
-    have run since reset. Returns why the firmware cannot go on, or nothing."""
-    answer = Registers()
+    machine: Machine, job: Boot, limit: int, *, lp: int = 0, trace: bool = False, most: int = LONGEST_RUN,
+    until: Gla | None = None,
+) -> Generator[Command, tuple[Event, ...], str]:  # fmt: skip
+    """Run up to the next TDCALL (which is listed, not yet executed), to the instruction at ``until``, or
+    until ``limit`` instructions have run since reset, ``most`` in one command. Returns why the firmware
+    cannot go on, or nothing."""
+    _overheard(machine, job, lp)
     while True:
-        yield from run.enter(machine, lp, answer)
+        yield from run.enter(machine, lp, job.answer)
         processor = machine.platform.lps[lp]
         if processor.mode == "host":
             return "dead: the TD cannot be entered any more"
         left = limit - processor.retired
         if left <= 0:
             return f"limit: {limit:,} instructions have run"
-        events = yield RunGuest(lp=lp, steps=min(LONGEST_RUN, left), trace=trace, stop_before="TDCALL")
+        events = yield RunGuest(lp=lp, steps=min(most, left), until=until, trace=trace, stop_before="TDCALL")
         job.instructions = processor.retired
-        answer = yield from _respond(job, events)
+        yield from _respond(machine, job, events)
+        if job.noted and processor.mode == "host":
+            yield from firmware_notes.keep(machine, _notes(job))
         ended = _ended(job, events)
         if ended:
             return ended
+        if until is not None and processor.mode != "host" and processor.cpu.rip == until:
+            return ""
         paused = next((event for event in events if isinstance(event, RunPaused)), None)
         if paused is not None:
             _list(job, paused)
             return ""
 
 
+def _overheard(machine: Machine, job: Boot, lp: int) -> None:
+    """A TDVMCALL whose exit the host has seen and not yet answered: its registers are still there."""
+    processor = machine.platform.lps[lp]
+    waiting = processor.mode == "host" and processor.gprs[RAX] == exits.TDCALL
+    if not waiting or job.answered != processor.retired:
+        job.answer = {}
+    if waiting and job.answered != processor.retired:
+        regs = {str(name): value for name, value in zip(GPR_NAMES, processor.gprs, strict=True)}
+        _serve(job, Request(regs["R11"], regs), processor.retired)
+
+
+def _notes(job: Boot) -> firmware_notes.Notes:
+    vmm = job.vmm
+    return firmware_notes.Notes(
+        job.name, job.memory, job.promised, job.added, vmm.ports, vmm.msrs, vmm.mmio, vmm.notify_vector,
+        vmm.halted, vmm.fatal, job.answer, job.answered,
+    )  # fmt: skip
+
+
+def resume(machine: Machine) -> Boot:
+    """The boot that goes on in this machine: the host's notes, and what the module's tables say.
+
+    Raises:
+        TdxvizError: no firmware was booted here.
+    """
+    notes = firmware_notes.read(machine)
+    if notes is None:
+        raise TdxvizError("no firmware was booted in this machine; boot one first")
+    vmm = Vmm(
+        ports=notes.ports, msrs=notes.msrs, mmio=notes.mmio, notify_vector=notes.notify,
+        halted=notes.halted, fatal=notes.fatal,
+    )  # fmt: skip
+    job = Boot(
+        notes.name, notes.memory, notes.promised, vmm, added=notes.added, answer=notes.answer,
+        answered=notes.answered, noted=True, instructions=machine.platform.lps[0].retired,
+    )  # fmt: skip
+    for td in peek_sept.guests(machine)[:1]:
+        for entry in peek_sept.entries(machine, td):
+            if entry.is_table:
+                job.tables.add((entry.level, entry.gpa))
+            elif entry.state == "MAPPED":
+                job.accepted[SIZES[min(entry.level, 1)]] += 1
+    job.accepted[PAGE] -= job.added
+    return job
+
+
+def note(machine: Machine, job: Boot) -> Recipe:
+    """From now on the host writes down what it remembers of this boot."""
+    job.noted = True
+    yield from firmware_notes.keep(machine, _notes(job))
+
+
+def _serve(job: Boot, request: Request, at: int) -> None:
+    job.answer, job.answered = job.vmm.serve(request), at
+
+
+def leaf_name(rax: int) -> str:
+    """The TDCALL leaf that RAX names."""
+    number = rax & 0xFFFF
+    return TDCALL[number].name if number in TDCALL else f"leaf {number}"
+
+
 def _list(job: Boot, paused: RunPaused) -> None:
     """The TDCALL that comes next."""
-    number = paused.rax & 0xFFFF
-    leaf = TDCALL[number].name if number in TDCALL else f"leaf {number}"
     job.total += 1
     if len(job.tdcalls) < MOST_LISTED:
-        job.tdcalls.append(Tdcall(leaf, paused.rip, paused.number))
+        job.tdcalls.append(Tdcall(leaf_name(paused.rax), paused.rip, paused.number))
 
 
-def _respond(job: Boot, events: tuple[Event, ...]) -> Generator[Command, tuple[Event, ...], Registers]:
-    answer = Registers()
+def _respond(machine: Machine, job: Boot, events: tuple[Event, ...]) -> Recipe:
+    job.answer = {}
     for event in events:
         request = request_of(event)
         if request is not None:
-            answer = job.vmm.serve(request)
+            _serve(job, request, job.instructions)
         elif isinstance(event, LeafReturned) and event.name == "TDG.MEM.PAGE.ACCEPT" and event.status == 0:
             job.accepted[SIZES[event.inputs.get("RCX", 0) & 1]] += 1
         elif (
@@ -163,26 +144,7 @@ def _respond(job: Boot, events: tuple[Event, ...]) -> Generator[Command, tuple[E
             and event.name == "TDH.VP.ENTER"
             and event.status == exits.EPT_VIOLATION
         ):
-            yield from _give(job, event.outputs.get("R8", 0), event.outputs.get("RDX", 0))
-    return answer
-
-
-ACCEPT = 1
-
-
-def _give(job: Boot, gpa: Gpa, extended: int) -> Recipe:
-    """The firmware accepts a page that is not there yet: the host adds it, in the size asked for."""
-    if extended & 0xFF != ACCEPT or gpa >= job.memory:
-        return
-    level = extended >> 32 & 1
-    if level and (1, gpa) in job.tables:
-        return
-    if level:
-        hpa, job.used_large = LARGE_FRAMES + job.used_large * LARGE, job.used_large + 1
-    else:
-        hpa, job.used_small = SMALL_FRAMES + job.used_small * PAGE, job.used_small + 1
-    yield from _tables(job, gpa, level)
-    yield from seamcall("TDH.MEM.PAGE.AUG", rcx=gpa | level, rdx=layout.TDR, r8=hpa)
+            yield from give(machine, job, event.outputs.get("R8", 0), event.outputs.get("RDX", 0))
 
 
 def _ended(job: Boot, events: tuple[Event, ...]) -> str:
@@ -209,5 +171,5 @@ def start(
         progress(job)
         if ended:
             return ended
-        if not go_on and job.accepted_bytes >= job.unaccepted_bytes:
+        if not go_on and job.accepted_bytes >= job.promised:
             return "accepted: all memory that the host promised is accepted"

@@ -15,6 +15,11 @@ from tdxviz.core.units import MIB, PAGE, U64
 SUCCESS, RETRY = 0, 1
 INVALID_OPERAND, GPA_INUSE = 1 << 63, 1 << 63 | 1
 ALIGN_ERROR, SUBFUNC_UNSUPPORTED = 1 << 63 | 2, 1 << 63 | 3
+ANSWERS = {
+    SUCCESS: "SUCCESS", RETRY: "RETRY", INVALID_OPERAND: "INVALID_OPERAND", GPA_INUSE: "GPA_INUSE",
+    ALIGN_ERROR: "ALIGN_ERROR", SUBFUNC_UNSUPPORTED: "SUBFUNC_UNSUPPORTED",
+}  # fmt: skip
+"""R10 after a TDVMCALL, as GHCI spells it."""
 
 CPUID, HLT, IO, RDMSR, WRMSR, MMIO, WBINVD, PCONFIG = 10, 12, 30, 31, 32, 48, 54, 65
 GET_INFO, MAP_GPA, GET_QUOTE, FATAL_ERROR, SETUP_NOTIFY, SERVICE = range(0x10000, 0x10006)
@@ -116,6 +121,12 @@ class Vmm:
         else:
             self.ports[port] = value & (1 << 8 * size) - 1
 
+    def read_msr(self, index: int) -> int:
+        return self.msrs.get(index, 0)
+
+    def mmio_in(self, gpa: int, size: int) -> int:
+        return self.mmio.get(gpa, U64)
+
     def cpuid(self, leaf: int, subleaf: int) -> tuple[int, int, int, int]:
         return SIGNATURE if leaf == HYPERVISOR_LEAF else (0, 0, 0, 0)
 
@@ -141,7 +152,7 @@ def _io(vmm: Vmm, ask: Request) -> Registers:
 
 
 def _rdmsr(vmm: Vmm, ask: Request) -> Registers:
-    return {"R10": SUCCESS, "R11": vmm.msrs.get(ask["R12"], 0)}
+    return {"R10": SUCCESS, "R11": vmm.read_msr(ask["R12"])}
 
 
 def _wrmsr(vmm: Vmm, ask: Request) -> Registers:
@@ -157,7 +168,7 @@ def _mmio(vmm: Vmm, ask: Request) -> Registers:
     if ask["R13"]:
         vmm.mmio[gpa] = ask["R15"] & keep
         return {"R10": SUCCESS}
-    return {"R10": SUCCESS, "R11": vmm.mmio.get(gpa, U64) & keep}
+    return {"R10": SUCCESS, "R11": vmm.mmio_in(gpa, size) & keep}
 
 
 def _map_gpa(vmm: Vmm, ask: Request) -> Registers:

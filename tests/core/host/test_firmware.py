@@ -1,5 +1,6 @@
 """Booting firmware: a made-up image that does what real ones do, and Debian's OVMF where it is installed."""
 
+import copy
 from functools import cache
 from pathlib import Path
 
@@ -92,14 +93,14 @@ def tiny() -> tdvf.Firmware:
 
 @cache
 def _built() -> tuple[Machine, firmware.Boot]:
-    machine, job = Machine("ci"), firmware.Boot(tiny(), memory=32 * MIB)
-    carry_out(machine, firmware.build(job))
+    machine, job = Machine("ci"), firmware.begin(tiny(), 32 * MIB)
+    carry_out(machine, firmware.build(job, tiny()))
     return machine, job
 
 
 def built() -> tuple[Machine, firmware.Boot]:
     machine, job = _built()
-    return machine.copy(), firmware.Boot(tiny(), memory=32 * MIB, tables=set(job.tables))
+    return machine.copy(), copy.deepcopy(job)
 
 
 def boot(limit: int = 1_000, *, go_on: bool = True) -> tuple[Machine, firmware.Boot, str]:
@@ -161,9 +162,9 @@ def test_mrtd_is_what_measure_says():
 
 def test_an_image_without_a_hand_off_list_is_refused():
     raw = image([(0, PAGE, 0xFFFFF000, PAGE, 0, 1)])
-    job = firmware.Boot(tdvf.parse(raw, "f"))
+    made = tdvf.parse(raw, "f")
     with pytest.raises(TdxvizError, match="no TD_HOB section"):
-        carry_out(Machine("ci"), firmware.build(job))
+        carry_out(Machine("ci"), firmware.build(firmware.begin(made), made))
 
 
 @pytest.mark.skipif(not OVMF.exists(), reason="Debian's package ovmf is not installed")
@@ -171,8 +172,9 @@ def test_ovmf_reaches_its_first_tdcall_and_accepts_pages():
     raw = OVMF.read_bytes()
     if len(raw) != 2097152:
         pytest.skip("another edition of the package ovmf is installed")
-    machine, job = Machine("ci"), firmware.Boot(tdvf.parse(raw, "OVMF.fd"))
-    carry_out(machine, firmware.build(job))
+    made = tdvf.parse(raw, "OVMF.fd")
+    machine, job = Machine("ci"), firmware.begin(made)
+    carry_out(machine, firmware.build(job, made))
     reason = carry_out(machine, firmware.start(machine, job, 36_000, lambda j: None, go_on=False))
     assert reason == "limit: 36,000 instructions have run"
     first = job.tdcalls[0]
