@@ -3,9 +3,10 @@
 import argparse
 import sys
 from dataclasses import asdict
+from time import monotonic
 from typing import Any
 
-from tdxviz.cli.codes import NO, OK
+from tdxviz.cli.codes import INTERRUPTED, NO, OK
 from tdxviz.cli.files import read_bytes
 from tdxviz.cli.output import print_json
 from tdxviz.core.drive import carry_out
@@ -62,15 +63,19 @@ def boot(args: argparse.Namespace) -> int:
     job = firmware.begin(image, args.memory * MIB)
     machine = Machine(args.world, args.seed)
     progress = _Progress(quiet=args.json or not sys.stderr.isatty())
+    code: int | None = None
     progress.say("building the TD, page by page")
     carry_out(machine, firmware.build(job, image))
-    reason = carry_out(machine, firmware.start(machine, job, args.limit, progress, go_on=args.go_on))
+    try:
+        reason = carry_out(machine, firmware.start(machine, job, args.limit, progress, go_on=args.go_on))
+    except KeyboardInterrupt:  # what was reached is still worth telling
+        reason, code = "interrupted", INTERRUPTED
     progress.say("")
     if args.json:
         print_json(_answer(job, reason))
     else:
         _print(job, reason)
-    return OK if job.tdcalls else NO
+    return code if code is not None else OK if job.tdcalls else NO
 
 
 class _Progress:
@@ -78,6 +83,7 @@ class _Progress:
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
+        self.begun = monotonic()
 
     def say(self, text: str) -> None:
         if not self.quiet:
@@ -87,7 +93,7 @@ class _Progress:
     def __call__(self, job: firmware.Boot) -> None:
         self.say(
             f"{job.instructions:,} instructions, {job.total:,} TDCALLs, "
-            f"{job.accepted_bytes >> 20} of {job.promised >> 20} MiB accepted"
+            f"{job.accepted_bytes >> 20} of {job.promised >> 20} MiB accepted, {monotonic() - self.begun:.0f} s"
         )
 
 
@@ -120,7 +126,14 @@ def _print(job: firmware.Boot, reason: str) -> None:
         print(f"... and {job.total - SHOWN:,} more")
     for size, count in job.accepted.items():
         print(f"accepted {count:,} pages of {size >> 10} KiB")
-    print(f"{job.instructions:,} instructions; {reason}")
+    text = job.vmm.console.decode("utf-8", "replace")
+    if text:
+        print(
+            "--- what it wrote to its serial port\n"
+            + "".join(c if c.isprintable() or c == "\n" else "" for c in text)
+        )
+    first = f", {_first(job):,} to the first TDCALL" if job.tdcalls else ""
+    print(f"{job.instructions:,} instructions{first}; {job.total:,} TDCALLs; {reason}")
 
 
 def _row(section: tdvf.Section) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from tdxviz.core.units import MIB, PAGE
 from tdxviz.session import deeds_firmware as df
 from tdxviz.session.actions import Action
 from tdxviz.session.session import Session
-from tests.core.host.test_firmware import tiny
+from tests.core.host.test_firmware import FIRST, tiny
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def fresh(booted) -> Session:
 
 def test_it_stops_before_the_first_tdcall(booted):
     lp = booted.machine.platform.lps[0]
-    assert lp.retired == 16
+    assert lp.retired == FIRST - 1
     assert type(booted.events[-1]).__name__ == "RunPaused"
     assert lp.cpu.gprs[0] == 1
     assert [entry.title for entry in booted.entries][1] == "The firmware runs to a TDCALL"
@@ -74,13 +74,13 @@ def test_running_to_a_leaf_another_leaf_or_a_limit(booted):
     assert job.accepted == {PAGE: 1, 2 * MIB: 4}
     session = fresh(booted)
     session.act(Action("firmware.next", {"until": "accepted", "steps": 3}))
-    assert session.machine.platform.lps[0].retired == 19
+    assert session.machine.platform.lps[0].retired == FIRST + 2
 
 
 def test_single_instructions_go_on_with_the_firmwares_own_host(booted):
     session = fresh(booted)
     session.act(Action("resume", {"steps": 40}))
-    assert session.machine.platform.lps[0].retired == 56
+    assert session.machine.platform.lps[0].retired == FIRST + 39
     assert session.timeline.instructions
 
 
@@ -89,7 +89,7 @@ def test_time_travel_and_a_branch_in_the_middle(booted):
     session.act(Action("firmware.next", {"until": "TDG.VP.VMCALL"}))
     end, last = state(session), session.total
     session.go_to(session.entries[-2].end_event)
-    assert session.machine.platform.lps[0].retired == 16
+    assert session.machine.platform.lps[0].retired == FIRST - 1
     session.act(Action("firmware.next"))
     assert len(session.branches) == 2
     session.act(Action("firmware.next", {"until": "TDG.VP.VMCALL"}))

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QPushButton
 
 from tdxviz import app
-from tests.core.host.test_firmware import OVMF, tiny
+from tests.core.host.test_firmware import FIRST, OVMF, tiny
 from tests.ui.test_window import click
 
 LEFT = Qt.MouseButton.LeftButton
@@ -53,7 +53,7 @@ def test_from_the_start_page_to_the_first_tdcall(qtbot, window, monkeypatch, ima
     assert panel.stop.isEnabled()
     assert not panel.next.isEnabled()
     settled(qtbot, window)
-    assert "instruction 17" in panel.card.text()
+    assert f"instruction {FIRST}" in panel.card.text()
     assert "next: TDG.VP.INFO" in panel.card.text()
     assert window.control.bridge.session.actions[0].args["file"] == str(image)
     assert panel.next.isEnabled()

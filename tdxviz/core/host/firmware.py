@@ -11,11 +11,12 @@ from tdxviz.core.arch.leaves import TDCALL
 from tdxviz.core.commands import Command, RunGuest
 from tdxviz.core.events import Event, InstructionNotModelled, LeafReturned, RunPaused, TdExited
 from tdxviz.core.faults import TdxvizError
-from tdxviz.core.host import firmware_notes, run
+from tdxviz.core.host import firmware_notes, run, sharing
+from tdxviz.core.host.chipset import WANTS_RESET, Chipset
 from tdxviz.core.host.firmware_build import LARGE, MEMORY, Boot, Tdcall, begin, build, give
 from tdxviz.core.host.guest_run import verdict
 from tdxviz.core.host.seam import Recipe
-from tdxviz.core.host.vmm import Request, Vmm, request_of
+from tdxviz.core.host.vmm import Request, request_of
 from tdxviz.core.hw.cpu import GPR_NAMES, RAX
 from tdxviz.core.machine import Machine
 from tdxviz.core.units import PAGE, Gla
@@ -24,7 +25,8 @@ __all__ = ["LARGE", "MEMORY", "Boot", "Tdcall", "begin", "build", "resume", "sta
 
 MOST_LISTED = 10_000
 SIZES = (PAGE, LARGE)
-LONGEST_RUN = 5_000_000
+LONGEST_RUN, TOLD_EVERY = 5_000_000, 1_000_000
+"""Instructions of one command, and between two words about progress."""
 
 
 Progress = Callable[[Boot], None]
@@ -32,7 +34,7 @@ Progress = Callable[[Boot], None]
 
 def step(
     machine: Machine, job: Boot, limit: int, *, lp: int = 0, trace: bool = False, most: int = LONGEST_RUN,
-    until: Gla | None = None,
+    until: Gla | None = None, progress: Progress | None = None,
 ) -> Generator[Command, tuple[Event, ...], str]:  # fmt: skip
     """Run up to the next TDCALL (which is listed, not yet executed), to the instruction at ``until``, or
     until ``limit`` instructions have run since reset, ``most`` in one command. Returns why the firmware
@@ -48,6 +50,8 @@ def step(
             return f"limit: {limit:,} instructions have run"
         events = yield RunGuest(lp=lp, steps=min(most, left), until=until, trace=trace, stop_before="TDCALL")
         job.instructions = processor.retired
+        if progress is not None:
+            progress(job)
         yield from _respond(machine, job, events)
         if job.noted and processor.mode == "host":
             yield from firmware_notes.keep(machine, _notes(job))
@@ -90,8 +94,8 @@ def resume(machine: Machine) -> Boot:
     notes = firmware_notes.read(machine)
     if notes is None:
         raise TdxvizError("no firmware was booted in this machine; boot one first")
-    vmm = Vmm(
-        ports=notes.ports, msrs=notes.msrs, mmio=notes.mmio, notify_vector=notes.notify,
+    vmm = Chipset(
+        memory=notes.memory, ports=notes.ports, msrs=notes.msrs, mmio=notes.mmio, notify_vector=notes.notify,
         halted=notes.halted, fatal=notes.fatal,
     )  # fmt: skip
     job = Boot(
@@ -137,6 +141,7 @@ def _respond(machine: Machine, job: Boot, events: tuple[Event, ...]) -> Recipe:
         request = request_of(event)
         if request is not None:
             _serve(job, request, job.instructions)
+            yield from _convert(machine, job)
         elif isinstance(event, LeafReturned) and event.name == "TDG.MEM.PAGE.ACCEPT" and event.status == 0:
             job.accepted[SIZES[event.inputs.get("RCX", 0) & 1]] += 1
         elif (
@@ -147,9 +152,19 @@ def _respond(machine: Machine, job: Boot, events: tuple[Event, ...]) -> Recipe:
             yield from give(machine, job, event.outputs.get("R8", 0), event.outputs.get("RDX", 0))
 
 
+def _convert(machine: Machine, job: Boot) -> Recipe:
+    """MapGPA, the host's part. Beyond memory there are registers of devices, and nothing to convert."""
+    vmm = job.vmm
+    vmm.converted = [row for row in vmm.converted if row[0] + row[1] <= job.memory]
+    yield from sharing.carry_out(machine, vmm)
+    vmm.converted, vmm.carried = [], 0
+
+
 def _ended(job: Boot, events: tuple[Event, ...]) -> str:
     if job.vmm.fatal is not None:
         code, text = job.vmm.fatal
+        if code == WANTS_RESET:
+            return "reset: the firmware asks for a reset of the machine"
         return f"fatal error: the firmware reported {code:#x} {text.decode('ascii', 'replace')}".rstrip()
     if job.vmm.halted:
         return "halt: the firmware halted, and nothing will wake it"
@@ -167,7 +182,7 @@ def start(
     """Run TDCALL by TDCALL until all memory is accepted, or to the end of ``limit`` instructions if
     ``go_on``. Returns the reason it stopped."""
     while True:
-        ended = yield from step(machine, job, limit)
+        ended = yield from step(machine, job, limit, most=TOLD_EVERY, progress=progress)
         progress(job)
         if ended:
             return ended

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tdxviz.core.commands import HostWrite
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.host import boot, layout, tdvf
+from tdxviz.core.host.chipset import Chipset
 from tdxviz.core.host.seam import Recipe, seamcall
 from tdxviz.core.host.vmm import Registers, Vmm
 from tdxviz.core.machine import Machine
@@ -71,7 +72,7 @@ class Boot:
 def begin(image: tdvf.Firmware, memory: int = MEMORY) -> Boot:
     """A boot of this image that has not begun yet."""
     there = sum(s.memory for s in image.sections if s.type in ("TD_HOB", "TempMem") and s.added)
-    return Boot(image.name, memory, memory - there)
+    return Boot(image.name, memory, memory - there, Chipset(memory=memory))
 
 
 def build(job: Boot, image: tdvf.Firmware) -> Recipe:

@@ -9,14 +9,15 @@ import pytest
 from tdxviz.core.drive import carry_out
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.guest.asm.assembler import assemble
-from tdxviz.core.host import firmware, tdvf
+from tdxviz.core.host import firmware, shared_ept, tdvf
 from tdxviz.core.machine import Machine
+from tdxviz.core.observe import observe
 from tdxviz.core.units import MIB, PAGE
 from tests.core.host.test_tdvf import image
 
 OVMF = Path("/usr/share/ovmf/OVMF.fd")
 
-SOURCE = """
+FRAME = """
         .set BASE, 0xFFFFE000
         .section .text
         .code32
@@ -26,6 +27,8 @@ go:     mov eax, offset gdt_pointer
         mov dword ptr [eax], 0x801003
         mov dword ptr [eax + 0x1000], 0x83
         mov dword ptr [eax + 0x1018], 0xC0000083
+        mov dword ptr [eax + 0x1008], 0x83       # at 1 GiB the shared half of memory
+        mov dword ptr [eax + 0x100C], 0x8000
         mov cr3, eax
         mov eax, cr4
         or eax, 0x20
@@ -38,6 +41,26 @@ go:     mov eax, offset gdt_pointer
         .word 8
         .code64
 long_mode:
+{body}bad:    mov r11d, 0x10003                # ReportFatalError
+        mov r12d, 0x77
+        xor r10d, r10d
+        xor eax, eax
+        mov ecx, 0xFC00
+        tdcall
+        .align 8
+gdt:    .quad 0, 0x00AF9B000000FFFF
+gdt_pointer:
+        .word 15
+        .long gdt
+        .section .reset
+        .code32
+        jmp go
+"""
+
+
+FIRST = 19
+"""The instruction that is the first TDCALL."""
+BODY = """
         mov eax, 1
         tdcall                           # TDG.VP.INFO
         mov ebx, 0x1000000
@@ -63,26 +86,50 @@ long_mode:
         xor eax, eax
         mov ecx, 0xFC00
         tdcall
-bad:    mov r11d, 0x10003                # ReportFatalError
-        mov r12d, 0x77
+"""
+
+TALKS = """
+        mov ecx, 0xA00000
+        mov eax, 6
+        tdcall
+        test rax, rax
+        jnz bad
+        mov r11d, 0x10001                # MapGPA: one page becomes shared
+        mov r12, 0x800000A00000
+        mov r13d, 0x1000
+        xor r10d, r10d
+        xor eax, eax
+        mov ecx, 0x3C00
+        tdcall
+        or rax, r10
+        jnz bad
+        mov ebx, 0x40A00000
+        mov dword ptr [rbx], 0x11223344
+        mov r11d, 30                     # OUT 0x3F8, a letter
+        mov r12d, 1
+        mov r13d, 1
+        mov r14d, 0x3F8
+        mov r15d, 0x4B
         xor r10d, r10d
         xor eax, eax
         mov ecx, 0xFC00
         tdcall
-        .align 8
-gdt:    .quad 0, 0x00AF9B000000FFFF
-gdt_pointer:
-        .word 15
-        .long gdt
-        .section .reset
-        .code32
-        jmp go
+        mov r11d, 30                     # OUT 0xCF9: reset
+        mov r12d, 1
+        mov r13d, 1
+        mov r14d, 0xCF9
+        mov r15d, 6
+        xor r10d, r10d
+        xor eax, eax
+        mov ecx, 0xFC00
+        tdcall
 """
 
 
 @cache
-def tiny() -> tdvf.Firmware:
-    made = assemble(SOURCE, places={".text": 0xFFFFE000, ".reset": 0xFFFFFFF0})
+def tiny(body: str = BODY) -> tdvf.Firmware:
+    """An image whose reset vector goes to long mode and then does what ``body`` says."""
+    made = assemble(FRAME.replace("{body}", body), places={".text": 0xFFFFE000, ".reset": 0xFFFFFFF0})
     code = {name: data for name, _, data, _ in made.sections}
     raw = bytearray(image([(0, 2 * PAGE, 0xFFFFE000, 2 * PAGE, 0, 1), (0, 0, 0x800000, 4 * PAGE, 3, 0),
                            (0, 0, 0x809000, 2 * PAGE, 2, 0)], size=2 * PAGE))  # fmt: skip
@@ -117,7 +164,7 @@ def test_every_tdcall_is_listed_before_it_runs():
     _, job, reason = boot()
     leaves = [call.leaf for call in job.tdcalls]
     assert leaves == ["TDG.VP.INFO"] + ["TDG.MEM.PAGE.ACCEPT"] * 5 + ["TDG.VP.VMCALL"]
-    assert job.tdcalls[0].instruction == 17
+    assert job.tdcalls[0].instruction == FIRST
     assert all(0xFFFFE000 <= call.at < 0xFFFFF000 for call in job.tdcalls)
     assert reason == "halt: the firmware halted, and nothing will wake it"
     assert job.accepted == {PAGE: 1, 2 * MIB: 4}
@@ -138,6 +185,17 @@ def test_stepping_stops_at_each_tdcall():
         cpu = machine.platform.lps[0].cpu
         assert cpu.rip == job.tdcalls[-1].at
     assert job.accepted[2 * MIB] == 1
+
+
+def test_a_page_that_it_shares_is_shared_and_its_words_arrive():
+    made = tiny(TALKS)
+    machine, job = Machine("ci"), firmware.begin(made, 32 * MIB)
+    carry_out(machine, firmware.build(job, made))
+    reason = carry_out(machine, firmware.start(machine, job, 1_000, lambda j: None, go_on=True))
+    assert reason == "reset: the firmware asks for a reset of the machine"
+    assert bytes(job.vmm.console) == b"K"
+    _, page = shared_ept.leaf_of(machine, 0xA00000)
+    assert observe(machine, "host", page, 4).data == bytes.fromhex("44332211")
 
 
 def test_a_limit_ends_it():
