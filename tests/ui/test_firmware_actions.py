@@ -64,7 +64,7 @@ def test_next_tdcall_by_button_and_key_and_the_page_in_every_view(qtbot, window,
     bridge, panel = window.control.bridge, window.workspace.panels["firmware"]
     click(qtbot, window, "fw_next")
     settled(qtbot, window)
-    assert "accept 2 MiB at GPA 0x1000000" in panel.card.text()
+    assert "2 MiB at GPA 0x1000000" in panel.card.text()
     assert bridge.session.focus.gpa is None
     panel.table.setFocus()
     qtbot.keyClick(window, Qt.Key.Key_O)

@@ -102,29 +102,44 @@ def status(made: Made, timeline: Any, index: int) -> tuple[str, bool]:
     return name_of(rax), not rax & ERROR
 
 
-def _answered(made: Made, timeline: Any, index: int) -> tuple[str, bool]:
-    """What the host put into R10 and R11 when it entered the TD again."""
-    from tdxviz.core.host import vmm
-
+def _entry(made: Made, timeline: Any, index: int) -> Any:
+    """The TDH.VP.ENTER with which the host answered a TDVMCALL; None before it did."""
     first = bisect_left(timeline.starts, made.result + 1)
     for number in range(first, min(first + MOST_BETWEEN, len(timeline.commands))):
         command = timeline.commands[number]
-        if (
-            type(command).__name__ == "Seamcall"
-            and timeline.starts[number] < index
-            and command.rax & 0xFFFF == 0
-        ):
-            if command.r10:
-                return vmm.ANSWERS.get(command.r10, f"R10 {command.r10:#x}"), False
-            return "TDX_SUCCESS" + (f", R11 {command.r11:#x}" if command.r11 else ""), True
-    return "exit to the host", True
+        if type(command).__name__ == "Seamcall" and command.rax & 0xFFFF == 0:
+            return command if timeline.starts[number] < index else None
+    return None
+
+
+def _answered(made: Made, timeline: Any, index: int) -> tuple[str, bool]:
+    """What the host put into R10 when it entered the TD again."""
+    from tdxviz.core.host import vmm
+
+    command = _entry(made, timeline, index)
+    if command is None:
+        return "exit to the host", True
+    if command.r10:
+        return vmm.ANSWERS.get(command.r10, f"R10 {command.r10:#x}"), False
+    return "TDX_SUCCESS", True
+
+
+def result(made: Made, timeline: Any, index: int) -> str:
+    """What a TDVMCALL brought in R11, for those that ask for a value."""
+    from tdxviz.core.host import vmm
+
+    regs = registers(made, timeline.events)
+    if made.leaf != VMCALL or regs.get("R11") not in (vmm.IO, vmm.MMIO, vmm.RDMSR) or regs.get("R13"):
+        return ""
+    command = _entry(made, timeline, index)
+    return f" → {command.r11:#x}" if command is not None and not command.r10 else ""
 
 
 def words(leaf: str, regs: dict[str, int]) -> str:
     """What a TDCALL with these operands asks for."""
     if leaf == ACCEPT:
         size = SIZES[min(regs.get("RCX", 0) & 7, 2)]
-        return f"accept {size} at GPA {regs.get('RCX', 0) & GPA_MASK:#x}"
+        return f"{size} at GPA {regs.get('RCX', 0) & GPA_MASK:#x}"
     if leaf == VMCALL:
         return _vmcall(regs)
     return {"TDG.VP.INFO": "who am I: GPA width, attributes, vCPUs", "TDG.VP.VEINFO.GET": "what was the #VE about",
@@ -142,7 +157,7 @@ def _vmcall(regs: dict[str, int]) -> str:
         return f"a vendor's own call {r('R11'):#x}"
     function = r("R11")
     about = {
-        vmm.IO: f"{'OUT' if r('R13') else 'IN'} port {r('R14'):#x}, {r('R12')} bytes" + (f": {r('R15'):#x}" if r("R13") else ""),
+        vmm.IO: f"{'OUT' if r('R13') else 'IN'} {r('R14'):#x}, {r('R12')} bytes" + (f": {r('R15'):#x}" if r("R13") else ""),
         vmm.MMIO: f"{'write' if r('R13') else 'read'} {r('R12')} bytes at {r('R14'):#x}" + (f": {r('R15'):#x}" if r("R13") else ""),
         vmm.RDMSR: f"{r('R12'):#x}", vmm.WRMSR: f"{r('R12'):#x}: {r('R13'):#x}",
         vmm.CPUID: f"leaf {r('R12'):#x}, sub-leaf {r('R13'):#x}",
@@ -236,7 +251,8 @@ def _last(made: Made, timeline: Any, index: int) -> tuple[str, bool]:
     if not said:
         return f"{made.leaf} is being carried out", True
     more = f", after the host added the page ({made.given} EPT violation)" if made.given else ""
-    return f"{made.leaf}: {said}. {words(made.leaf, regs)}{more}".rstrip(), good
+    asked = f"{words(made.leaf, regs)}{result(made, timeline, index)}"
+    return f"{made.leaf}: {said}. {asked}{more}".rstrip(), good
 
 
 def focus(ask: Questions, made: Made, events: Sequence[Any]) -> Any:

@@ -22,7 +22,7 @@ from tdxviz.ui.widgets.flow import Flow
 from tdxviz.ui.widgets.painting import painting
 
 COLUMNS = ("#", "instruction", "RIP", "leaf", "completion", "asks for")
-WIDTHS = (46, 98, 90, 168, 150)
+WIDTHS = (42, 94, 86, 166, 104)
 VIEWS = (("sept_tree", "SEPT tree"), ("memory_map", "Memory map"), ("vcpu", "vCPU"), ("line", "Line"))
 STEPS = 2_000_000_000
 """Instructions of one run at most; it can be stopped at any time."""
@@ -66,13 +66,10 @@ class Table(QAbstractTableModel):
         made = self.log.rows[index.row()]
         done = 0 <= made.result < self.index_shown
         last = index.row() == self.count - 1
-        asks = (
-            present.words(made.leaf, present.registers(made, self.timeline.events))
-            if done
-            else self.asks
-            if last
-            else ""
-        )
+        asks = self.asks if last else ""
+        if done:
+            regs = present.registers(made, self.timeline.events)
+            asks = present.words(made.leaf, regs) + present.result(made, self.timeline, self.index_shown)
         cells = (
             f"{made.number:,}", f"{made.instruction:,}", f"{made.rip:#x}", made.leaf,
             present.status(made, self.timeline, self.index_shown)[0] if done else "", asks,
@@ -103,7 +100,7 @@ class FirmwarePanel(Panel):
         self.until.setAccessibleName("Run to which TDCALL")
         for name, words in present.STOPS:
             self.until.addItem(words, name)
-        self.state, self.card = QLabel(), QLabel()
+        self.head, self.state, self.card = QLabel(self.title), QLabel(), QLabel()
         for label in (self.state, self.card):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
@@ -134,7 +131,12 @@ class FirmwarePanel(Panel):
         self.table.setWordWrap(False)
         self.table.setTabKeyNavigation(False)
         self.table.setAccessibleName("TDCALLs of the firmware; choose one to see its page in every view")
-        top, links = Flow(int(self.theme.px(5))), QHBoxLayout()
+        top, links, head = Flow(int(self.theme.px(5))), QHBoxLayout(), QHBoxLayout()
+        head.addWidget(self.head)
+        head.addWidget(self.state, 1)
+        letter = QLabel(self.key)
+        letter.setProperty("role", "secondary")
+        head.addWidget(letter)
         for widget in (self.boot, self.next, self.run, self.until, self.stop):
             top.add(widget)
         links.addWidget(QLabel("see it in"))
@@ -142,8 +144,8 @@ class FirmwarePanel(Panel):
             links.addWidget(button)
         links.addStretch(1)
         box = QVBoxLayout(self)
+        box.addLayout(head)
         box.addWidget(top)
-        box.addWidget(self.state)
         box.addWidget(self.bar)
         box.addWidget(self.card)
         box.addLayout(links)
@@ -177,6 +179,8 @@ class FirmwarePanel(Panel):
         self.table.verticalHeader().setDefaultSectionSize(int(u(20)))
         for column, width in enumerate(WIDTHS):
             self.table.setColumnWidth(column, int(u(width)))
+        self.head.setFont(self.theme.font(14, True))
+        self.state.setStyleSheet(f"color: {self.theme.secondary};")
         self.bar.setFixedHeight(int(u(6)))
         layout = self.layout()
         if layout is not None:
