@@ -24,6 +24,9 @@ TIMERS = (0x608, 0xB008)
 """The ACPI timer of q35 and of the older machine type."""
 TICKS_A_READ, TIMER_BITS = 358, 24
 """Each look at the clock costs the guest an exit: about 100 microseconds at 3.58 MHz."""
+ECAM: Gpa = 0xB000_0000
+ECAM_SIZE = 0x1000_0000
+"""PCI registers as memory: bus 27:20, device and function 19:12, register 11:0."""
 APIC_BASE = 0x1B
 APIC: Gpa = 0xFEE0_0000
 APIC_ON = APIC | 0x900
@@ -102,6 +105,14 @@ class Chipset(Vmm):
         now = self._configuration(address)
         self.ports[CONFIG_KEY | address & 0xFF_FFFC] = (now & ~low | value << 8 * offset & low) & 0xFFFF_FFFF
 
+    @staticmethod
+    def _by_memory(at: Gpa) -> tuple[int, int]:
+        """Address and byte in it, as the two ports have them. Extended registers do not exist here."""
+        offset = at - ECAM
+        if offset >> 8 & 0xF:
+            return 0, 0
+        return 1 << 31 | offset >> 12 << 8 | offset & 0xFC, offset & 3
+
     # --- CMOS -----------------------------------------------------------------------------
 
     def _cmos(self, register: int) -> int:
@@ -120,6 +131,9 @@ class Chipset(Vmm):
 
     def mmio_in(self, gpa: int, size: int) -> int:
         at = gpa & (1 << SHARED_BIT) - 1
+        if ECAM <= at < ECAM + ECAM_SIZE:
+            address, byte = self._by_memory(at)
+            return self._configuration(address) >> 8 * byte
         if not APIC <= at < APIC + APIC_PAGE:
             return U64  # nothing is there, no TPM either
         fixed: dict[int, Callable[[], int]] = {
@@ -128,6 +142,14 @@ class Chipset(Vmm):
         }
         given = fixed.get(at - APIC)
         return given() if given else self.mmio.get(gpa, 0)
+
+    def mmio_out(self, gpa: int, size: int, value: int) -> None:
+        at = gpa & (1 << SHARED_BIT) - 1
+        if ECAM <= at < ECAM + ECAM_SIZE:
+            address, byte = self._by_memory(at)
+            self._configure(address, byte, size, value)
+        else:
+            super().mmio_out(gpa, size, value)
 
 
 FIXED = {

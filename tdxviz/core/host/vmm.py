@@ -127,6 +127,9 @@ class Vmm:
     def mmio_in(self, gpa: int, size: int) -> int:
         return self.mmio.get(gpa, U64)
 
+    def mmio_out(self, gpa: int, size: int, value: int) -> None:
+        self.mmio[gpa] = value
+
     def cpuid(self, leaf: int, subleaf: int) -> tuple[int, int, int, int]:
         return SIGNATURE if leaf == HYPERVISOR_LEAF else (0, 0, 0, 0)
 
@@ -166,7 +169,7 @@ def _mmio(vmm: Vmm, ask: Request) -> Registers:
         return {"R10": INVALID_OPERAND}
     keep = (1 << 8 * size) - 1
     if ask["R13"]:
-        vmm.mmio[gpa] = ask["R15"] & keep
+        vmm.mmio_out(gpa, size, ask["R15"] & keep)
         return {"R10": SUCCESS}
     return {"R10": SUCCESS, "R11": vmm.mmio_in(gpa, size) & keep}
 

@@ -39,6 +39,16 @@ def test_a_register_keeps_what_is_written_an_identity_does_not(chipset):
     assert config(chipset, 0) == 0x29C0_8086
 
 
+def test_the_same_registers_are_found_in_memory(chipset):
+    ecam = SHARED | 0xB000_0000
+    assert chipset.mmio_in(ecam | 0x1F << 15, 4) == 0x2918_8086
+    assert chipset.mmio_in(ecam | 2, 2) & 0xFFFF == 0x29C0
+    chipset.mmio_out(ecam | 0x1F << 15 | 0x40, 4, 0x601)
+    assert config(chipset, 0x1F << 11 | 0x40) == 0x601
+    assert chipset.mmio_in(ecam | 5 << 15, 4) & 0xFFFF_FFFF == 0xFFFF_FFFF
+    assert chipset.mmio_in(ecam | 0x100, 4) & 0xFFFF_FFFF == 0xFFFF_FFFF
+
+
 def test_cmos_tells_the_memory(chipset):
     def cmos(register: int) -> int:
         chipset.port_out(0x70, 1, register)
