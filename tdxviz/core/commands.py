@@ -96,6 +96,8 @@ class RunGuest(Command, frozen=True, kw_only=True, tag=True):
     stop_before: str = ""
     """Also stop, once an instruction ran, before one that leaves the guest's own hands: its mnemonic
     in upper case, for example ``TDCALL``."""
+    at_once: bool = False
+    """With ``stop_before``: also before the very first one, because nobody has stopped there yet."""
 
 
 class RaiseInterrupt(Command, frozen=True, kw_only=True, tag=True):

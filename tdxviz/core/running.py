@@ -53,7 +53,9 @@ def run_guest(state: State, command: c.RunGuest) -> int:
             )
         )
         return 0
-    return _go_on(state, lp, command.steps, Goal(command.until, command.stop_before, lp.retired))
+    return _go_on(
+        state, lp, command.steps, Goal(command.until, command.stop_before, lp.retired - command.at_once)
+    )
 
 
 def wait(state: State, command: c.HostWait) -> None:

@@ -133,10 +133,12 @@ class Image(msgspec.Struct, forbid_unknown_fields=True):
 
 class Onward(msgspec.Struct, forbid_unknown_fields=True):
     """``until``: stop before the next TDCALL (empty), before the next one of this leaf, or, with
-    ``accepted``, when all memory that the host promised is accepted. ``steps``: instructions at most."""
+    ``accepted``, when all memory that the host promised is accepted. ``steps``: instructions at most.
+    ``at_once``: the run before this one was cut off, perhaps just before a TDCALL."""
 
     until: str = ""
     steps: int = 5_000_000
+    at_once: bool = False
 
 
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):

@@ -18,14 +18,13 @@ from tdxviz.core.nearest import did_you_mean
 from tdxviz.core.units import MIB, PAGE
 from tdxviz.session import deeds as d
 from tdxviz.session.actions import Script
-from tdxviz.session.timeline import LONG_CHUNK
+from tdxviz.session.timeline import LONG_CHUNK, MOST_STEPS
 
 USUAL = ("/usr/share/ovmf/OVMF.fd", "/usr/share/OVMF/OVMF.fd", "/usr/share/edk2/ovmf/OVMF.inteltdx.fd")
 """Where distributions keep an image with TDX metadata; the first is Debian's package ovmf."""
 PACKAGE = "Debian's package ovmf has one: apt install ovmf"
 LEAST_MEMORY, MOST_MEMORY = 32, 160
 """MiB that the firmware may be told it has."""
-MOST_STEPS = 2_000_000_000
 ACCEPTED, OTHER = "accepted", "other"
 
 
@@ -50,8 +49,11 @@ def _regular(name: str, flags: int) -> int:
     """Opens files only: a pipe or a device would wait for ever or never end."""
     import os
 
-    if not stat.S_ISREG(os.stat(name).st_mode):
+    found = os.stat(name)
+    if not stat.S_ISREG(found.st_mode):
         raise OSError(None, "it is no regular file")
+    if not 0 < found.st_size <= tdvf.MOST_FILE:
+        raise OSError(None, f"{found.st_size:,} bytes; an image has 1 to {tdvf.MOST_FILE:,}")
     return os.open(name, flags)
 
 
@@ -108,8 +110,10 @@ def go_on(machine: Machine, args: d.Onward) -> Script:
         raise TdxvizError(f"steps: {args.steps} must be 1..{MOST_STEPS}")
     job = firmware.resume(machine)
     limit, before = machine.platform.lps[0].retired + args.steps, _stands_before(machine)
+    at_once = args.at_once
     while True:
-        ended = yield from firmware.step(machine, job, limit, most=LONG_CHUNK)
+        ended = yield from firmware.step(machine, job, limit, most=LONG_CHUNK, at_once=at_once)
+        at_once = False
         if ended:
             return _told(ended)
         leaf = job.tdcalls.pop().leaf

@@ -143,5 +143,5 @@ class Guide:
 def _is_piece(command: Command, wanted: Command) -> bool:
     if not (isinstance(command, RunGuest) and isinstance(wanted, RunGuest)):
         return False
-    whole = msgspec.structs.replace(wanted, steps=command.steps)
+    whole = msgspec.structs.replace(wanted, steps=command.steps, at_once=command.at_once)
     return command == whole and command.steps <= wanted.steps

@@ -154,7 +154,8 @@ class Timeline:
         left = command.steps
         while left > 0:
             part = min(left, chunk)
-            news += self.record(msgspec.structs.replace(command, steps=part))
+            going = command.at_once or (bool(command.stop_before) and left < command.steps)
+            news += self.record(msgspec.structs.replace(command, steps=part, at_once=going))
             left -= part
             lp = self.machine.platform.lps[command.lp]
             if lp.mode == "host" or lp.cpu.rip == command.until or (news and isinstance(news[-1], RunPaused)):

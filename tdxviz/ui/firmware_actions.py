@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QFileDialog
 from tdxviz.core.faults import TdxvizError
 
 FILTER = "TD firmware (*.fd *.bin *.rom);;All files (*)"
-STEPS = 2_000_000_000
+STEPS = 10_000_000
+"""Instructions of one action; a longer run is several of them."""
 
 
 class FirmwareActions:
@@ -19,6 +20,8 @@ class FirmwareActions:
 
     def __init__(self, control: Any) -> None:
         self.control = control
+        self._limit = 0
+        """How many instructions will have run when the present action gives up."""
         control.bridge.task.ended.connect(self._stopped)
         control.bridge.action_wanted.connect(control.window.do)
 
@@ -58,20 +61,27 @@ class FirmwareActions:
         world = "li" if control.bridge.session.world == "li" else "ci"
         control.fresh("firmware", world=world, scenario="empty")
         built = Action("firmware.build", {"file": name, "sha256": deeds.sha256(raw)})
+        self._limit = STEPS
         control.bridge.begin((built, deeds.commands(image)), (Action("firmware.next", {"steps": STEPS}), 0))
 
-    def next(self) -> None:
+    def next(self, until: str = "") -> None:
+        """On to the next TDCALL, or to what ``until`` says."""
         from tdxviz.session.actions import Action
 
-        self.control.bridge.begin((Action("firmware.next", {"steps": STEPS}), 0))
+        bridge = self.control.bridge
+        self._limit = bridge.moment.machine.platform.lps[0].retired + STEPS
+        bridge.begin((Action("firmware.next", {"until": until, "steps": STEPS}), 0))
 
     def _stopped(self, action: Any) -> None:
-        """Every view turns to the page that was accepted last."""
+        """A run that has used up its instructions goes on. Every view turns to the page accepted last."""
         if action.name != "firmware.next":
             return
         from tdxviz.ui.present.firmware import last_focus
         from tdxviz.ui.present.questions import Questions
 
         session = self.control.bridge.session
+        if session.machine.platform.lps[0].retired >= self._limit:
+            self._limit += STEPS
+            self.control.bridge.task.then(type(action)(action.name, action.args | {"at_once": True}))
         news = session.events[session.entries[-1].first_event :]
         session.focus = last_focus(Questions(session.machine), news) or session.focus

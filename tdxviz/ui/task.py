@@ -61,10 +61,14 @@ class Task(QObject):
         """Carry the actions out one after the other; the number is how many commands one will take, or 0."""
         if self.running or not actions:
             return
-        self._waiting = list(actions)
+        self._waiting, self.seconds = list(actions), 0.0
         self._next()
         self._timer.start()
         self.changed.emit()
+
+    def then(self, action: Action) -> None:
+        """Go on with this one; only while ``ended`` is being told."""
+        self._waiting.insert(0, (action, 0))
 
     def stop(self) -> None:
         """End it here; what was done stays recorded."""
@@ -79,7 +83,6 @@ class Task(QObject):
         session = self.bridge.session
         self.action, self.wanted = self._waiting.pop(0)
         self._began, self._live = len(session.timeline.commands), session.index == session.total
-        self.seconds = 0.0
         try:
             self._script = session.acting(self.action)
         except TdxvizError as slip:

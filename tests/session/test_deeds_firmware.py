@@ -146,11 +146,12 @@ def test_what_cannot_be_booted_is_told(image, booted, tmp_path):
         (build(tmp_path / "no.fd"), "Debian's package ovmf"),
         (build("a\0b"), "cannot be read"),
         (build("/dev/zero"), "no regular file"),
-        (build(empty), "no firmware image"),
+        (build(empty), "0 bytes; an image has 1 to"),
         (build(image, memory=7), "must be 32..160"),
         (Action("firmware.next"), "no firmware was booted"),
         (Action("firmware.next", {"until": "TDG.MEM.PAGE.ACEPT"}), "did you mean 'TDG.MEM.PAGE.ACCEPT'"),
         (Action("firmware.next", {"steps": 0}), "must be 1.."),
+        (Action("firmware.next", {"steps": 10**9}), "must be 1.."),
     ]
     for action, words in slips:
         with pytest.raises(TdxvizError, match=words):

@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QPushButton
 
 from tdxviz import app
+from tdxviz.ui import firmware_actions
 from tests.core.host.test_firmware import FIRST, OVMF, tiny
 from tests.ui.test_window import click
 
@@ -97,6 +98,17 @@ def test_run_to_another_leaf_then_to_the_end(qtbot, window, monkeypatch, image):
     assert panel.describe().startswith("Firmware tiny.fd: ")
     panel.choose(1)
     assert window.control.bridge.session.focus.gpa == 0x1000000
+
+
+def test_a_run_longer_than_one_action_goes_on_by_itself(qtbot, window, monkeypatch, image):
+    monkeypatch.setattr(firmware_actions, "STEPS", 2)
+    boot(qtbot, window, monkeypatch, image)
+    session, panel = window.control.bridge.session, window.workspace.panels["firmware"]
+    assert f"instruction {FIRST}" in panel.card.text()
+    assert len(session.entries) > 5
+    click(qtbot, window, "fw_run")
+    settled(qtbot, window)
+    assert session.machine.platform.lps[0].cpu.gprs[0] == 6
 
 
 def test_escape_stops_it_and_the_window_lives(qtbot, window, monkeypatch, image):

@@ -34,11 +34,11 @@ Progress = Callable[[Boot], None]
 
 def step(
     machine: Machine, job: Boot, limit: int, *, lp: int = 0, trace: bool = False, most: int = LONGEST_RUN,
-    until: Gla | None = None, progress: Progress | None = None,
+    until: Gla | None = None, progress: Progress | None = None, at_once: bool = False,
 ) -> Generator[Command, tuple[Event, ...], str]:  # fmt: skip
     """Run up to the next TDCALL (which is listed, not yet executed), to the instruction at ``until``, or
     until ``limit`` instructions have run since reset, ``most`` in one command. Returns why the firmware
-    cannot go on, or nothing."""
+    cannot go on, or nothing. ``at_once``: the next instruction may be a TDCALL that nobody stopped at."""
     _overheard(machine, job, lp)
     while True:
         yield from run.enter(machine, lp, job.answer)
@@ -48,11 +48,16 @@ def step(
         left = limit - processor.retired
         if left <= 0:
             return f"limit: {limit:,} instructions have run"
-        events = yield RunGuest(lp=lp, steps=min(most, left), until=until, trace=trace, stop_before="TDCALL")
+        steps = min(most, left)
+        events = yield RunGuest(
+            lp=lp, steps=steps, until=until, trace=trace, stop_before="TDCALL", at_once=at_once
+        )
         job.instructions = processor.retired
         if progress is not None:
             progress(job)
         yield from _respond(machine, job, events)
+        # a run that was cut off may have ended just before a TDCALL; only a refused accept is made again
+        at_once = processor.mode != "host" or bool(job.answer)
         if job.noted and processor.mode == "host":
             yield from firmware_notes.keep(machine, _notes(job))
         ended = _ended(job, events)

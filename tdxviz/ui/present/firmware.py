@@ -276,13 +276,6 @@ def last_focus(ask: Questions, news: Sequence[Any]) -> Any:
     return None
 
 
-def onward(until: str, steps: int) -> Any:
-    """The action that lets the firmware run."""
-    from tdxviz.session.actions import Action
-
-    return Action("firmware.next", {"until": until, "steps": steps})
-
-
 NAMES = ("RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", *(f"R{n}" for n in range(8, 16)))
 """General registers in encoding order."""
 

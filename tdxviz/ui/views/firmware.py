@@ -24,8 +24,6 @@ from tdxviz.ui.widgets.painting import painting
 COLUMNS = ("#", "instruction", "RIP", "leaf", "completion", "asks for")
 WIDTHS = (42, 94, 86, 166, 104)
 VIEWS = (("sept_tree", "SEPT tree"), ("memory_map", "Memory map"), ("vcpu", "vCPU"), ("line", "Line"))
-STEPS = 2_000_000_000
-"""Instructions of one run at most; it can be stopped at any time."""
 SHARES = 1000
 
 
@@ -243,7 +241,7 @@ class FirmwarePanel(Panel):
     # --- doing ----------------------------------------------------------------------------
 
     def go_on(self, until: str) -> None:
-        self.bridge.begin((present.onward(until, STEPS), 0))
+        self.bridge.action_wanted.emit(f"firmware_next:{until}")
 
     def choose(self, row: int) -> None:
         """Every view shows the page that this TDCALL was about."""

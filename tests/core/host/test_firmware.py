@@ -198,6 +198,16 @@ def test_a_page_that_it_shares_is_shared_and_its_words_arrive():
     assert observe(machine, "host", page, 4).data == bytes.fromhex("44332211")
 
 
+@pytest.mark.parametrize("most", [1, 2, 3, 7])
+def test_runs_that_are_cut_into_pieces_stop_at_the_same_tdcalls(most):
+    machine, job = built()
+    ended = ""
+    while not ended:
+        ended = carry_out(machine, firmware.step(machine, job, 1_000, most=most))
+    assert job.tdcalls == boot()[1].tdcalls
+    assert ended == boot()[2]
+
+
 def test_a_limit_ends_it():
     _, job, reason = boot(20)
     assert reason == "limit: 20 instructions have run"
