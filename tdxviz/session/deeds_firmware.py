@@ -109,7 +109,10 @@ def go_on(machine: Machine, args: d.Onward) -> Script:
     if not 0 < args.steps <= MOST_STEPS:
         raise TdxvizError(f"steps: {args.steps} must be 1..{MOST_STEPS}")
     job = firmware.resume(machine)
-    limit, before = machine.platform.lps[0].retired + args.steps, _stands_before(machine)
+    limit, before = (
+        machine.platform.lps[0].retired + args.steps,
+        "" if args.at_once else _stands_before(machine),
+    )
     at_once = args.at_once
     while True:
         ended = yield from firmware.step(machine, job, limit, most=LONG_CHUNK, at_once=at_once)

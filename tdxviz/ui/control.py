@@ -62,7 +62,7 @@ class Control:
         w.actions_.update(
             {
                 "home": self.home, "lesson": self.open_lesson, "continue": self.go_on,
-                "sandbox": self.fresh, "attack_id": self.sandbox_attack, "panel": self.show_panel,
+                "sandbox": self.sandbox, "attack_id": self.sandbox_attack, "panel": self.show_panel,
                 "attack": self.attack, "layout": self.layout,
                 "reset_layout": lambda: w.workspace.arrange(w.workspace.layout_name or "stage"),
                 "toggle_lesson": lambda: w.workspace.show_lesson(not w.workspace.lesson_shown),
@@ -158,7 +158,7 @@ class Control:
         if recovered is not None:
             self.window.tell(recovered.notice or "The session is back.", bad=bool(recovered.notice))
 
-    def fresh(self, layout: str = "stage", **kind: Any) -> None:
+    def sandbox(self, layout: str = "stage", **kind: Any) -> None:
         """A new session without a lesson; ``kind`` as for ``Session``."""
         self.bridge.open_lesson(None)
         self.bridge.set_session(self._new_session(**kind))
@@ -166,7 +166,7 @@ class Control:
         self._enter(layout, lesson=False)
 
     def sandbox_attack(self, name: str) -> None:
-        self.fresh()
+        self.sandbox()
         self.bridge.act(Action("attack", {"id": name}))
 
     def open_lesson(self, name: str, session: Session | None = None) -> None:

@@ -59,7 +59,7 @@ class FirmwareActions:
             control.window.tell(str(slip))
             return
         world = "li" if control.bridge.session.world == "li" else "ci"
-        control.fresh("firmware", world=world, scenario="empty")
+        control.sandbox("firmware", world=world, scenario="empty")
         built = Action("firmware.build", {"file": name, "sha256": deeds.sha256(raw)})
         self._limit = STEPS
         control.bridge.begin((built, deeds.commands(image)), (Action("firmware.next", {"steps": STEPS}), 0))

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QPushButton
 
 from tdxviz import app
-from tdxviz.ui import firmware_actions
+from tdxviz.ui import firmware_actions, task
 from tests.core.host.test_firmware import FIRST, OVMF, tiny
 from tests.ui.test_window import click
 
@@ -106,12 +106,14 @@ def test_a_run_longer_than_one_action_goes_on_by_itself(qtbot, window, monkeypat
     session, panel = window.control.bridge.session, window.workspace.panels["firmware"]
     assert f"instruction {FIRST}" in panel.card.text()
     assert len(session.entries) > 5
+    panel.until.setCurrentText("TDG.MEM.PAGE.ACCEPT")
     click(qtbot, window, "fw_run")
     settled(qtbot, window)
     assert session.machine.platform.lps[0].cpu.gprs[0] == 6
 
 
 def test_escape_stops_it_and_the_window_lives(qtbot, window, monkeypatch, image):
+    monkeypatch.setattr(task, "BUDGET", 0.0005)  # a command or two a slice
     choose(monkeypatch, str(image))
     click(qtbot, window, "firmware")
     bridge = window.control.bridge
