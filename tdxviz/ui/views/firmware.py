@@ -3,7 +3,6 @@
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, QSize, Qt
-from PySide6.QtGui import QColor, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -19,7 +18,6 @@ from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import firmware as present
 from tdxviz.ui.present.questions import asked
 from tdxviz.ui.widgets.flow import Flow
-from tdxviz.ui.widgets.painting import painting
 
 COLUMNS = ("#", "instruction", "RIP", "leaf", "completion", "asks for")
 WIDTHS = (42, 94, 86, 166, 104)
@@ -195,10 +193,6 @@ class FirmwarePanel(Panel):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(int(self.theme.px(260)), int(self.theme.px(160)))
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        with painting(self, smooth=False) as painter:
-            painter.fillRect(self.rect(), QColor(self.theme.panel))
 
     # --- showing --------------------------------------------------------------------------
 
