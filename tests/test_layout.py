@@ -22,6 +22,7 @@ TABLES = {
 WIDER = {
     "test_layout.py", "test_docs.py", "packaging", "properties", "lessons",
     "core/hw/test_whole_pages.py",  # cache, controller and chips together
+    "core/hw/test_rights.py",  # walk and TLB together, every combination
     "core/host/test_recipes.py",  # what the recipes promise, together
     "core/tdx/test_checks.py",  # every leaf's refusals
     "core/guest/test_compiled.py",  # gcc, loader, runtime, host and vCPU together

@@ -139,12 +139,12 @@ def _run_until_outcome(state: State, lp: LogicalProcessor, runner: Runner, steps
         if lp.nmi_window and lp.mode == "td" and _nmi_window(state, lp, ctx):
             return 0
         steps = boundary.before(p, lp, ctx, 1 if lp.nmi_window else steps)
-        start, flags, cpl = cpu.rip, cpu.rflags, cpu.cpl
-        stepping_flag = bool(flags & boundary.TF)
+        start, flags, cpl, ctx.hits = cpu.rip, cpu.rflags, cpu.cpl, 0
         used = runner.run(p, lp, ctx, cpu, steps, goal.until)
         lp.retired += used
-        stepping_flag = stepping_flag and not boundary.holds_trap(cpu, flags, cpl)
-        boundary.after(p, lp, ctx, start, stepping_flag)
+        if boundary.holds_trap(cpu, flags, cpl):
+            flags &= ~boundary.TF
+        boundary.after(p, lp, ctx, start, flags)
     except Boundary as complete:
         lp.retired += complete.executed + 1
         return complete.executed + 1

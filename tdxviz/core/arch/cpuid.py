@@ -32,8 +32,8 @@ BASIC_C = _bits(13, 17, 21, 22, 23, 26, 30, 31)
 instructions XGETBV and XSETBV are modelled."""
 BASIC_D = 0x0F8B_FBFF & ~_bits(11, 23)
 """CPUID(1).EDX: all of x86-64 but SYSENTER and MMX."""
-MORE_B = _bits(0, 3, 10, 18, 19, 23, 24)
-"""CPUID(7).EBX: FSGSBASE, BMI1, INVPCID, RDSEED, ADX, CLFLUSHOPT, CLWB."""
+MORE_B = _bits(0, 3, 7, 10, 18, 19, 20, 23, 24)
+"""CPUID(7).EBX: FSGSBASE, BMI1, SMEP, INVPCID, RDSEED, ADX, SMAP, CLFLUSHOPT, CLWB."""
 MORE_C = _bits(2, 22)
 """CPUID(7).ECX: UMIP, RDPID."""
 MORE_D = _bits(14, 26, 27, 28, 31)

@@ -1,12 +1,11 @@
 """Between two instructions: what must be delivered, and when the fast run must go step by step.
 
 Order (SDM volume 3, chapter 7.9): an event kept from an earlier exit, interrupts, then the checks of
-the next instruction; the debug trap of an instruction comes right behind it. Data breakpoints are
-not modelled.
+the next instruction; the debug trap of an instruction comes right behind it.
 """
 
 from tdxviz.core.faults import GuestFault
-from tdxviz.core.guest import exceptions, shadow
+from tdxviz.core.guest import debug, exceptions, shadow
 from tdxviz.core.guest.context import Context
 from tdxviz.core.hw import apic
 from tdxviz.core.hw.cpu import NOWHERE, CpuState
@@ -15,10 +14,6 @@ from tdxviz.core.hw.platform import LogicalProcessor, Platform
 
 DB = 1
 TF, IF, RF = 1 << 8, 1 << 9, 1 << 16
-SINGLE_STEP = 1 << 14
-"""DR6.BS."""
-ENABLED = 0xFF
-"""L0..G3 of DR7."""
 
 
 def before(p: Platform, lp: LogicalProcessor, ctx: Translation, steps: int) -> int:
@@ -37,9 +32,9 @@ def before(p: Platform, lp: LogicalProcessor, ctx: Translation, steps: int) -> i
         exceptions.deliver(p, lp, ctx, cpu, vector, kind="interrupt")
     if cpu.cet and shadow.waiting(cpu):
         shadow.check_endbranch(Context(p, lp, ctx, cpu))
-    if cpu.dr7 & ENABLED:
+    if cpu.dr7 & debug.ENABLED:
         _instruction_breakpoint(cpu)
-    alone = cpu.irr or cpu.rflags & TF or cpu.dr7 & ENABLED or cpu.quiet_at != NOWHERE
+    alone = cpu.irr or cpu.rflags & TF or cpu.dr7 & debug.ENABLED or cpu.quiet_at != NOWHERE
     return 1 if alone else steps
 
 
@@ -51,15 +46,16 @@ def deliver_kept(p: Platform, lp: LogicalProcessor, ctx: Translation) -> None:
         exceptions.deliver(p, lp, ctx, cpu, kept.vector, kept.error, kind=kept.kind)
 
 
-def after(p: Platform, lp: LogicalProcessor, ctx: Translation, start: int, stepping: bool) -> None:
-    """Right behind a run that began at ``start``; ``stepping``: RFLAGS.TF was set there."""
+def after(p: Platform, lp: LogicalProcessor, ctx: Translation, start: int, flags: int) -> None:
+    """Right behind a run that began at ``start`` with these RFLAGS: RF was for that instruction, TF traps
+    behind it, and so do the data breakpoints that it met."""
     cpu = lp.cpu
     if cpu.quiet_at == start:
         cpu.quiet_at = NOWHERE
-    if cpu.dr7 & ENABLED:
+    if flags & RF:
         cpu.rflags &= ~RF
-    if stepping:
-        cpu.dr6 |= SINGLE_STEP
+    if flags & TF or ctx.hits:
+        debug.note(cpu, ctx.hits, step=bool(flags & TF))
         exceptions.deliver(p, lp, ctx, cpu, DB, kind="trap")
 
 
@@ -72,16 +68,14 @@ def holds_trap(cpu: CpuState, flags: int, cpl: int) -> bool:
 
 def keep_trap(cpu: CpuState) -> None:
     """A single-step trap behind an instruction that somebody else carried out: a pending debug exception."""
-    cpu.dr6 |= SINGLE_STEP
+    debug.note(cpu, 0, step=True)
     if exceptions.pending(cpu) is None:
         cpu.event = exceptions.EVENT_VALID | exceptions.TYPES["trap"] << 8 | DB
 
 
 def _instruction_breakpoint(cpu: CpuState) -> None:
     """A fault before the instruction, unless RF says that it was seen. Raises #DB."""
-    hit = [
-        n for n in range(4) if cpu.dr7 >> 2 * n & 3 and not cpu.dr7 >> 16 + 4 * n & 3 and cpu.dr[n] == cpu.rip
-    ]
-    if hit and not cpu.rflags & RF:
-        cpu.dr6 = cpu.dr6 & ~0xF | sum(1 << n for n in hit)
+    hits = debug.at_instruction(cpu)
+    if hits and not cpu.rflags & RF:
+        debug.note(cpu, hits)
         raise GuestFault(DB)

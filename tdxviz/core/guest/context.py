@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from tdxviz.core.guest import watched
+from tdxviz.core.guest import debug, watched
 from tdxviz.core.guest.flags import ARITHMETIC
 from tdxviz.core.guest.lazy import Pending
 from tdxviz.core.hw import path
@@ -33,7 +33,7 @@ class Context:
     time: every entry can be found again from those, and goes when they change."""
 
     __slots__ = (
-        "base", "bits", "blocks", "cache", "calls", "code", "cpl", "cpu", "ctx", "fx", "gprs", "known", "lines", "lp", "p", "package",
+        "armed", "base", "bits", "blocks", "cache", "calls", "code", "cpl", "cpu", "ctx", "fx", "gprs", "known", "lines", "lp", "p", "package",
         "paused", "pend", "ran", "rd", "readable", "seen", "setting", "stale", "stray", "tlb", "who", "wr", "writable",
     )  # fmt: skip
 
@@ -44,6 +44,8 @@ class Context:
         self.stray: Stray = follow_nothing
         """What the processor does with a wrong prediction."""
         self.package = p.cache.package
+        self.armed = debug.watches_data(cpu)
+        """Some data breakpoint is enabled: every access has to be looked at."""
         self.tlb, self.cache, self.lines = lp.tlb, p.cache, p.cache.lines
         self.rd: dict[int, int] = {}
         """Readable page number -> what to add to a linear address for its full physical address."""
@@ -78,6 +80,8 @@ class Context:
         cpu = self.cpu
         if ctx is not self.ctx or cpu is not self.lp.cpu or self.gprs is not cpu.gprs or self.cpl != cpu.cpl:
             return False
+        if self.armed != debug.watches_data(cpu):
+            return False
         if self.paused[0] != self.tlb.changes:
             self.forget()
         if self.stale or self.paused != self.moves() or self.seen is not None or not self._unchanged():
@@ -109,6 +113,8 @@ class Context:
 
     def load_bytes(self, gla: Gla, size: int) -> bytes:
         """The whole way of a load."""
+        if self.armed:
+            self.ctx.hits |= debug.met(self.cpu, gla, size, store=False)
         if self.seen is not None and (known := watched.load(self, self.seen, gla, size)) is not None:
             return known.data
         before = self.moves()
@@ -138,6 +144,8 @@ class Context:
 
     def store_bytes(self, gla: Gla, data: bytes) -> None:
         """The whole way; notices a store into code."""
+        if self.armed:
+            self.ctx.hits |= debug.met(self.cpu, gla, len(data), store=True)
         if self.seen is not None and watched.store(self, self.seen, gla, data):
             return
         before = self.moves()
@@ -158,10 +166,10 @@ class Context:
     ) -> None:  # fmt: skip
         """The place of a page; while somebody watches, its translation."""
         self.notice(before)
-        if self.cpl != self.cpu.cpl:
+        if self.cpl != self.cpu.cpl or (self.armed and right != "x"):
             return
         entry = self.tlb.lookup(self.ctx.vpid, gla)
-        if entry is None or right not in path.rights(entry, self.cpl):
+        if entry is None or right not in path.rights(entry, self.cpu):
             return
         if self.seen is None:
             places[gla >> 12] = with_keyid(entry.hpa, entry.keyid) - (gla & -PAGE)

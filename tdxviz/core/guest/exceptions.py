@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tdxviz.core import events as e
 from tdxviz.core.arch.registers import RSP, SS
 from tdxviz.core.faults import EptViolation, GuestFault, MachineCheck, NonCanonical, TripleFault
-from tdxviz.core.guest import segments, shadow
+from tdxviz.core.guest import debug, segments, shadow
 from tdxviz.core.guest.context import Context
 from tdxviz.core.hw.cpu import NULL_SEGMENT, CpuState, Segment
 from tdxviz.core.hw.path import Translation
@@ -57,6 +57,7 @@ def deliver(
             vCPU (``event``) and delivered again before its next instruction.
     """
     x, what = Context(p, lp, ctx, cpu), Happening(vector, error, kind, length)
+    x.armed = False
     if cr2 is not None:
         cpu.cr2 = cr2
     rip, cpu.event = cpu.rip, 0
@@ -76,6 +77,8 @@ def deliver(
         _keep(cpu, what)
         raise
     cpu.nmi_blocked |= kind == "nmi"
+    if vector == DB:
+        cpu.dr7 &= ~debug.GENERAL_DETECT  # so that the handler may use the debug registers
     _delivered(x, what, rip, "")
 
 

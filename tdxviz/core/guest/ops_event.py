@@ -2,7 +2,7 @@
 
 from tdxviz.core.arch.registers import RSP, SS
 from tdxviz.core.faults import Boundary, GuestFault, SoftwareInterrupt
-from tdxviz.core.guest import aligned, segments, shadow
+from tdxviz.core.guest import aligned, debug, segments, shadow
 from tdxviz.core.guest.context import Context
 from tdxviz.core.guest.decoder import Instruction, name
 from tdxviz.core.guest.operands import mask
@@ -42,6 +42,8 @@ def iret(ins: Instruction) -> Op:
         commit_shadow()
         cpu.segments[SS], x.gprs[RSP] = stack, rsp
         cpu.rflags = _flags(cpu.rflags, cpu.rflags & ~low | flags, before)
+        if not cpu.dr7 & debug.ENABLED:
+            cpu.rflags &= ~RF  # the next instruction would clear it, and nobody looks before
         if cpl != before:
             segments.drop_for_user(x)
         if (

@@ -9,6 +9,7 @@ from tdxviz.core.guest.decoder import Instruction, OpKind, stack_width
 from tdxviz.core.guest.operands import effective, mask, reader, signed, writer
 from tdxviz.core.guest.table import Build, Op, operand_size
 from tdxviz.core.hw.cpu import RAX, RBP, RDX, RSP
+from tdxviz.core.hw.path import SMAP
 from tdxviz.core.units import U64
 
 
@@ -134,6 +135,8 @@ def popf(ins: Instruction) -> Op:
             if cpu.cpl > cpu.rflags >> 12 & 3:
                 may &= ~IF
         changed = (value ^ cpu.rflags) & may
+        if changed & AC and cpu.cr4 & SMAP:
+            x.forget()
         cpu.rflags = cpu.rflags & ~may | value & may | 2
         if cpu.irr or cpu.rflags & TF or changed & AC:  # alignment checking is another way to memory
             cpu.rip = after

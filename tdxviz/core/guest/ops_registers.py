@@ -6,10 +6,11 @@ Source: Intel SDM volume 2; volume 3, chapters 2 and 17; tdx-architecture 10.1.
 from tdxviz.core.arch import msrs
 from tdxviz.core.faults import Boundary, GuestFault
 from tdxviz.core.guest.context import Context
-from tdxviz.core.guest.decoder import Instruction, OpKind, Register
+from tdxviz.core.guest.decoder import Instruction, OpKind, Register, name
 from tdxviz.core.guest.operands import address, mask, read_register, write_register, writer
 from tdxviz.core.guest.table import Build, Op, operand_size
 from tdxviz.core.hw.cpu import FS, GS, RAX, RCX, RDX, CpuState
+from tdxviz.core.hw.path import AC, SMAP
 from tdxviz.core.hw.walk import is_canonical
 
 DB, UD, GP = 1, 6, 13
@@ -66,6 +67,21 @@ def _write_debug(cpu: CpuState, number: int, value: int) -> None:
         cpu.dr6 = value & 0xE00F | 0xFFFF_0FF0
     else:
         cpu.dr7 = value & 0xFFFF_23FF | 0x400
+
+
+def access_control(ins: Instruction) -> Op:
+    """STAC and CLAC: the kernel may, or may not, use user pages while CR4.SMAP is set."""
+    on = name(ins) == "STAC"
+
+    def run(x: Context) -> None:
+        cpu = x.cpu
+        if cpu.cpl:
+            raise GuestFault(UD)
+        cpu.rflags = cpu.rflags | AC if on else cpu.rflags & ~AC
+        if cpu.cr4 & SMAP:
+            x.forget()
+
+    return run
 
 
 def clts(ins: Instruction) -> Op:
@@ -261,6 +277,8 @@ def swapgs(ins: Instruction) -> Op:
 
 TABLE: dict[str, Build] = {
     "CLTS": clts,
+    "STAC": access_control,
+    "CLAC": access_control,
     "SMSW": smsw,
     "LGDT": _load_table("gdt_base", "gdt_limit"),
     "LIDT": _load_table("idt_base", "idt_limit"),

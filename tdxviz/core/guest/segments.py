@@ -3,10 +3,14 @@
 Source: Intel SDM volume 3, chapters 3 and 5; volume 2, MOV, LTR, LLDT.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from tdxviz.core.arch.registers import CS, ES, FS, GS, SS
 from tdxviz.core.faults import GuestFault
 from tdxviz.core.guest.context import Context
 from tdxviz.core.hw.cpu import NULL_SEGMENT, Segment
+from tdxviz.core.hw.path import AC
 
 TS, NP, STACK, GP = 10, 11, 12, 13
 PRESENT, CODE_OR_DATA = 1 << 7, 1 << 4
@@ -16,23 +20,27 @@ GRANULARITY = 1 << 15
 FLAT_LIMIT = 0xFFFF_FFFF
 
 
+@contextmanager
+def _as_supervisor(x: Context) -> Iterator[None]:
+    """An implicit access: RFLAGS.AC opens no user page to it, and no data breakpoint looks at it."""
+    cpu, armed = x.cpu, x.armed
+    cpl, flags = cpu.cpl, cpu.rflags
+    cpu.cpl, cpu.rflags, x.armed = 0, flags & ~AC, False
+    try:
+        yield
+    finally:
+        cpu.cpl, cpu.rflags, x.armed = cpl, flags, armed
+
+
 def system_load(x: Context, gla: int, size: int) -> int:
     """The processor reads one of its own tables: a supervisor access, whatever CPL is."""
-    cpu, kept = x.cpu, x.cpu.cpl
-    cpu.cpl = 0
-    try:
+    with _as_supervisor(x):
         return x.load(gla, size)
-    finally:
-        cpu.cpl = kept
 
 
 def system_store(x: Context, gla: int, size: int, value: int) -> None:
-    cpu, kept = x.cpu, x.cpu.cpl
-    cpu.cpl = 0
-    try:
+    with _as_supervisor(x):
         x.store(gla, size, value)
-    finally:
-        cpu.cpl = kept
 
 
 def parse(selector: int, low: int, high: int = 0) -> Segment:

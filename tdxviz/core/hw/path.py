@@ -19,6 +19,9 @@ EFER_NXE = 1 << 11
 USER = 3
 PERMS = tuple("".join(c if n >> k & 1 else "-" for k, c in enumerate("rwx")) for n in range(8))
 BIT = {"load": "r", "store": "w", "fetch": "x"}
+SMEP, SMAP, AC = 1 << 20, 1 << 21, 1 << 18
+"""Of CR4 and RFLAGS."""
+WITHOUT = [str.maketrans({c: "-" for k, c in enumerate("rwx") if n >> k & 1}) for n in range(8)]
 
 
 @dataclass(slots=True)
@@ -42,13 +45,23 @@ class Translation:
     """Control-register bits whose change leaves the guest (guest/host masks)."""
     barred_cr4: int = 0
     """CR4 bits that this guest may not set."""
+    hits: int = 0
+    """Data breakpoints (bit n = DRn) that the newest instruction met; told right behind it."""
     transient: str = ""
     """Put before the kind of an access that is told; empty unless nothing of it will be committed."""
 
 
-def rights(entry: TlbEntry, cpl: int) -> str:
-    """What an entry allows at a privilege level, like ``rw-``."""
-    return entry.user if cpl == USER else entry.perms
+def barred(cpu: CpuState) -> int:
+    """Rights (R=1, W=2, X=4) that SMEP and SMAP take from the kernel on user pages at this moment."""
+    return (walk.FETCH if cpu.cr4 & SMEP else 0) | (3 if cpu.cr4 & SMAP and not cpu.rflags & AC else 0)
+
+
+def rights(entry: TlbEntry, cpu: CpuState) -> str:
+    """What an entry allows at this privilege level, like ``rw-``."""
+    if cpu.cpl == USER:
+        return entry.user
+    lost = barred(cpu) if cpu.cr4 & (SMEP | SMAP) and entry.user != "---" else 0
+    return entry.perms if not lost else entry.perms.translate(WITHOUT[lost])
 
 
 def load(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, size: int) -> bytes:
@@ -68,7 +81,7 @@ def fetch(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, size: i
 def _access(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, size: int, kind: str) -> bytes:
     if gla % LINE + size <= LINE and not p.trace:  # the fast tier: one line, nobody watches
         entry = lp.tlb.lookup(ctx.vpid, gla)
-        if entry is not None and BIT[kind] in rights(entry, ctx.cpu.cpl):
+        if entry is not None and BIT[kind] in rights(entry, ctx.cpu):
             at = entry.hpa + (gla & 0xFFF)
             start = at % LINE
             return cached_line(p, at - start, entry.keyid)[start : start + size]
@@ -138,7 +151,7 @@ def _translate(
 ) -> tuple[TlbEntry, Gla]:
     """TLB first; on a miss walk the guest's tables and the second level, and fill the TLB."""
     entry = lp.tlb.lookup(ctx.vpid, gla)
-    if entry is not None and BIT[kind] in rights(entry, ctx.cpu.cpl):
+    if entry is not None and BIT[kind] in rights(entry, ctx.cpu):
         if p.trace:
             p.note(
                 e.TlbHit(
@@ -177,7 +190,8 @@ def _walk(p: Platform, lp: LogicalProcessor, ctx: Translation, gla: Gla, kind: s
         gpa, kernel, user = walk.guest_tables(
             cpu.cr3, gla, kind, user=cpu.cpl == 3, write_protect=bool(cpu.cr0 & WRITE_PROTECT),
             no_execute=bool(cpu.efer & EFER_NXE),
-            read=lambda at: _guest_entry(p, lp, ctx, at),
+            read=lambda at: _guest_entry(p, lp, ctx, at), barred=barred(cpu), smep=bool(cpu.cr4 & SMEP),
+            width=ctx.gpaw_shared_bit + 1 if ctx.walk_sept else 52,
         )  # fmt: skip
     if kind == "fetch" and ctx.walk_sept and gpa >> ctx.gpaw_shared_bit & 1:
         raise GuestFault(walk.PF, FETCH_FROM_SHARED | (4 if cpu.cpl == 3 else 0), gla)

@@ -1,7 +1,7 @@
 """Page walks: guest tables, Secure EPT, and EPTs that the host owns. Each step is a real read.
 
-Guest tables: 4 levels, 4 KiB, 2 MiB and 1 GiB leaves; P, R/W, U/S and NX are checked, accessed and
-dirty bits are not written. Sources: Intel SDM volume 3, paging and EPT; tdx-architecture 7.
+Guest tables: 4 levels, 4 KiB, 2 MiB and 1 GiB leaves; P, R/W, U/S, NX, reserved bits, SMEP and SMAP are
+checked, accessed and dirty bits are not written. Sources: Intel SDM volume 3, paging and EPT; tdx-architecture 7.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,8 @@ from tdxviz.core.units import U64, Gla, Gpa, Hkid, Hpa, is_private, split_keyid
 PRESENT, WRITABLE, USER, LARGE = 1, 2, 4, 1 << 7
 DIRTY = 1 << 6
 NO_EXECUTE = 1 << 63
+RESERVED_FAULT = 1 << 3
+"""Bit of a #PF's error code: a reserved bit is set in an entry."""
 SHADOW_FAULT = 1 << 6
 """Bit of a #PF's error code: a shadow-stack access."""
 FRAME = 0x000F_FFFF_FFFF_F000
@@ -24,6 +26,10 @@ PF = 14
 SUPPRESS_VE = 1 << 63
 SUPPRESSED, MISCONFIGURED = "SUPPRESSED", "MISCONFIGURED"
 """What ``EptViolation.state`` says of an entry of an EPT that the host owns."""
+FETCH = 4
+"""The right to execute, among R=1, W=2, X=4."""
+PS_RESERVED = {3: LARGE, 2: 0x3FFF_E000, 1: 0x1F_E000}
+"""Reserved bits of an entry with PS = 1; at level 3 it is the bit itself."""
 
 ReadQword = Callable[[Hpa, Hkid], int]
 Note = Callable[[e.Event], None]
@@ -110,10 +116,11 @@ def misconfiguration(entry: int, level: int) -> str:
 
 def guest_tables(
     cr3: int, gla: Gla, access: str, *, user: bool, write_protect: bool, no_execute: bool,
-    read: Callable[[Gpa], int],
+    read: Callable[[Gpa], int], barred: int = 0, smep: bool = False, width: int = 52,
 ) -> tuple[Gpa, int, int]:  # fmt: skip
     """Walk the guest's own tables. Returns the GPA and R=1, W=2, X=4 as the guest granted them, to its
-    kernel and to CPL 3.
+    kernel and to CPL 3. ``barred``: rights that SMEP and SMAP take from the kernel on user pages now;
+    ``width``: bits of a guest-physical address, those above are reserved.
 
     Raises:
         GuestFault: #PF with its error code and CR2; #GP for a non-canonical address.
@@ -121,10 +128,14 @@ def guest_tables(
     if not is_canonical(gla):
         raise NonCanonical(gla)
     table, granted, kernel = cr3 & FRAME, WRITABLE | USER, RWX
+    reserved = FRAME & -1 << width | (0 if no_execute else NO_EXECUTE)
+    error = (access == "store") << 1 | int(user) << 2 | (access == "fetch" and (no_execute or smep)) << 4
     for level in (3, 2, 1, 0):
         entry = read(table + index(gla, level) * 8)
         if not entry & PRESENT:
-            raise _page_fault(gla, access, user, present=False)
+            raise GuestFault(PF, error, gla & U64)
+        if entry & reserved or (entry & LARGE and entry & PS_RESERVED.get(level, 0)):
+            raise GuestFault(PF, error | RESERVED_FAULT | PRESENT, gla & U64)
         granted &= entry
         if entry & NO_EXECUTE and no_execute:
             kernel &= ~4
@@ -134,9 +145,9 @@ def guest_tables(
     theirs = 0 if not granted & USER else kernel if granted & WRITABLE else kernel & ~2
     if not granted & WRITABLE and write_protect:
         kernel &= ~2
-    wanted = {"load": 1, "store": 2, "fetch": 4}[access]
-    if not (theirs if user else kernel) & wanted:
-        raise _page_fault(gla, access, user, present=True)
+    mine = theirs if user else kernel & ~(barred if granted & USER else 0)
+    if not mine & {"load": 1, "store": 2, "fetch": FETCH}[access]:
+        raise GuestFault(PF, error | PRESENT, gla & U64)
     low = (1 << 12 + 9 * level) - 1
     return (entry & FRAME & ~low) + (gla & low), kernel, theirs
 
@@ -164,8 +175,3 @@ def shadow_stack_page(cr3: int, gla: Gla, access: str, *, user: bool, read: Call
         raise GuestFault(PF, error | 1, gla & U64)
     low = (1 << 12 + 9 * level) - 1
     return (entry & FRAME & ~low) + (gla & low)
-
-
-def _page_fault(gla: Gla, access: str, user: bool, *, present: bool) -> GuestFault:
-    error = int(present) | (access == "store") << 1 | int(user) << 2 | (access == "fetch") << 4
-    return GuestFault(PF, error, gla & U64)

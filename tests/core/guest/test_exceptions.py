@@ -242,9 +242,9 @@ def test_an_event_whose_delivery_leaves_the_guest_is_delivered_again():
 def go(guest: Guest, steps: int) -> int:
     """What the step loop does, without its host."""
     steps = boundary.before(guest.p, guest.lp, guest.ctx, steps)
-    start, stepping = guest.cpu.rip, bool(guest.cpu.rflags & TF)
+    start, flags, guest.ctx.hits = guest.cpu.rip, guest.cpu.rflags, 0
     used = guest.run(steps)
-    boundary.after(guest.p, guest.lp, guest.ctx, start, stepping)
+    boundary.after(guest.p, guest.lp, guest.ctx, start, flags)
     return used
 
 

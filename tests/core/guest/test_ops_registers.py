@@ -7,7 +7,7 @@ from tdxviz.core.arch import msrs
 from tdxviz.core.faults import GuestFault
 from tdxviz.core.guest import boundary
 from tdxviz.core.hw.cpu import FS, GS, RAX, RBX, RCX, RDX, Segment
-from tests.core.guest.kit import CODE, DATA, Guest
+from tests.core.guest.kit import BASE, CODE, DATA, STACK, Guest
 
 ALL = (1 << 64) - 1
 PRIVILEGED = ["0f21c0", "0f23c0", "0f06", "0f0113", "0f011b", "0f013b", "660f388203", "0f01f8"]
@@ -166,3 +166,45 @@ def test_fs_and_gs():
     guest = ready("f3480faed0", rax=1 << 60)
     guest.cpu.cr4 |= 1 << 16
     assert fault(guest) == (13, 0)
+
+
+LINEAR, TABLE = 1 << 39 | 2 << 30 | 3 << 21 | 4 << 12, BASE + 7 * 0x1000
+SMAP, AC = 1 << 21, 1 << 18
+
+
+def kernel(code: str) -> Guest:
+    """Under paging: code on a kernel page at LINEAR, data on a user page behind it, then a stack."""
+    guest = Guest(bytes.fromhex(code))
+    entries = {1: TABLE | 7, 2: TABLE | 7, 3: TABLE | 7, 4: CODE | 3, 5: DATA | 7, 6: (STACK - 0x1000) | 3}
+    for n, value in entries.items():
+        guest.write(TABLE + 8 * n, value.to_bytes(8, "little"))
+    cpu = guest.cpu
+    cpu.cr0, cpu.cr3, cpu.cr4 = cpu.cr0 | 1 << 31, TABLE, 1 << 5 | SMAP
+    cpu.rip, cpu.gprs[6], cpu.gprs[4] = LINEAR, LINEAR + 0x1000, LINEAR + 0x3000
+    return guest
+
+
+@pytest.mark.parametrize("hot", [False, True])
+def test_stac_opens_user_pages_to_the_kernel_and_clac_closes_them(hot):
+    """Also for code that was translated and remembers where the page lies."""
+    body = "0f01cb" + "488b06" + "488906" + "0f01ca" + "48ffc9" + "75ef"
+    guest = kernel(body + "488b06")
+    guest.cpu.gprs[1] = 40 if hot else 1
+    with pytest.raises(GuestFault) as outcome:
+        guest.run(400)
+    assert (outcome.value.vector, outcome.value.error, outcome.value.cr2) == (14, 1, LINEAR + 0x1000)
+    assert (guest.cpu.rip, guest.cpu.gprs[1]) == (LINEAR + 17, 0)
+
+
+def test_popf_moves_ac_and_what_the_kernel_may_reach():
+    guest = kernel("0f01cb" + "488b06" + "6a02" + "9d" + "488b06")
+    with pytest.raises(GuestFault) as outcome:
+        guest.run(9)
+    assert (outcome.value.vector, guest.cpu.rip, guest.cpu.rflags & AC) == (14, LINEAR + 9, 0)
+
+
+def test_stac_is_undefined_outside_the_kernel():
+    for code in ("0f01cb", "0f01ca"):
+        guest = Guest(bytes.fromhex(code))
+        guest.cpu.cpl = 3
+        assert fault(guest) == (6, None)

@@ -212,8 +212,36 @@ def test_supervisor_writes_pass_without_wp_and_nx_needs_efer_nxe():
     assert guest(read_only, access="store", write_protect=False) == (LEAF + 0x123, 7)
     assert guest(read_only) == (LEAF + 0x123, 5)
     no_execute = chain(GPA, guest_table, LEAF | TABLE_BITS | walk.NO_EXECUTE)
-    assert guest(no_execute, access="fetch", no_execute=False) == (LEAF + 0x123, 7)
     assert guest(no_execute) == (LEAF + 0x123, 3)
+    with pytest.raises(GuestFault) as caught:
+        guest(no_execute, no_execute=False)
+    assert caught.value.error == 0b1001, "bit 63 is reserved while EFER.NXE is 0"
+
+
+RESERVED = {
+    "PS in the PML4": (3, PDPT | TABLE_BITS | walk.LARGE, 52),
+    "low address bits of a 1 GiB page": (2, GIB | 1 << 13 | TABLE_BITS | walk.LARGE, 52),
+    "low address bits of a 2 MiB page": (1, 4 * MIB | 1 << 20 | TABLE_BITS | walk.LARGE, 52),
+    "beyond the guest's physical width": (0, LEAF | 1 << 48 | TABLE_BITS, 48),
+}
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_reserved_bits_are_a_fault_of_their_own(name):
+    level, entry, width = RESERVED[name]
+    memory = chain(GPA, guest_table, LEAF | TABLE_BITS, broken=(level, entry))
+    for access, how, error in (("load", {}, 0b1001), ("store", {"user": True}, 0b1111)):
+        with pytest.raises(GuestFault) as caught:
+            guest(memory, access=access, width=width, **how)
+        assert (caught.value.vector, caught.value.error, caught.value.cr2) == (14, error, GPA)
+
+
+def test_a_fetch_is_told_apart_only_where_execution_can_be_forbidden():
+    memory = chain(GPA, guest_table, LEAF | TABLE_BITS, broken=(0, 0))
+    for how, error in (({}, 0x10), ({"no_execute": False}, 0), ({"no_execute": False, "smep": True}, 0x10)):
+        with pytest.raises(GuestFault) as caught:
+            guest(memory, access="fetch", **how)
+        assert caught.value.error == error
 
 
 @pytest.mark.parametrize("gla", [1 << 47, 0xFFFF_7FFF_FFFF_F000, 1 << 63])
