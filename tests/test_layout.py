@@ -27,6 +27,7 @@ WIDER = {
     "core/tdx/test_checks.py",  # every leaf's refusals
     "core/guest/test_compiled.py",  # gcc, loader, runtime, host and vCPU together
     "core/guest/test_oracle.py",  # the host CPU against our vCPU
+    "core/tdx/test_instruction_table.py",  # machine code through vCPU and module
     "core/tdx/test_sept_states.py",  # every leaf in every state
     "ui/test_keyboard.py",  # a whole lesson by keys
     "ui/test_killed.py",  # the app killed and started again

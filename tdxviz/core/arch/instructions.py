@@ -6,7 +6,6 @@ VE, UD, GP, MODULE = "#VE", "#UD", "#GP(0)", "module"
 
 BEHAVIOUR: dict[str, str] = {
     **dict.fromkeys(("HLT", "INVD", "VMCALL", "WBINVD", "IN", "OUT", "INS", "OUTS", "PCONFIG"), VE),
-    **dict.fromkeys(("MONITOR", "MWAIT"), VE),  # unless CPUID shows MONITOR: then they execute
     **dict.fromkeys(
         ("VMCLEAR", "VMLAUNCH", "VMPTRLD", "VMPTRST", "VMREAD", "VMRESUME", "VMWRITE", "VMXOFF", "VMXON",
          "INVEPT", "INVVPID", "VMFUNC", "SEAMCALL", "GETSEC", "RSM", "ENCLS", "ENCLV", "ENQCMDS"), UD,
@@ -14,6 +13,7 @@ BEHAVIOUR: dict[str, str] = {
     "ENQCMD": GP,
     "RDPMC": GP,  # unless ATTRIBUTES.PERFMON
     **dict.fromkeys(("CPUID", "RDMSR", "WRMSR", "XSETBV", "MOV_CR", "LMSW", "TDCALL"), MODULE),
+    **dict.fromkeys(("MONITOR", "MWAIT"), MODULE),  # #VE, unless CPUID shows MONITOR: then they execute
 }  # fmt: skip
 """Mnemonic -> the answer. ``module``: the TDX module decides (CPUID, MSRs, control registers)."""
 

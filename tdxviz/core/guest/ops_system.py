@@ -73,11 +73,13 @@ def string_port_access(ins: Instruction) -> Op:
 
 def intercept(ins: Instruction) -> Op:
     what, length = INTERCEPTED[name(ins)], ins.len
-    privileged = what in PRIVILEGED
+    privileged, kernels = what in PRIVILEGED, what in KERNELS
 
     def run(x: Context) -> None:
         if privileged:
             _privileged(x)
+        if kernels and x.cpu.cpl:
+            raise GuestFault(UD)
         raise Intercept(what, length)
 
     return run
@@ -170,6 +172,9 @@ INTERCEPTED = {
 
 PRIVILEGED = {"HLT", "INVD", "WBINVD", "RDMSR", "WRMSR", "PCONFIG"}
 """#GP(0) at CPL 3, before anything else is looked at."""
+
+KERNELS = {"MONITOR", "MWAIT"}
+"""#UD outside CPL 0."""
 
 STRING_PORT_ACCESSES = ("INSB", "INSW", "INSD", "OUTSB", "OUTSW", "OUTSD")
 

@@ -10,7 +10,16 @@ from tdxviz.core.arch import exits, instructions
 from tdxviz.core.faults import EptViolation, GuestFault, Inconsistent, Intercept, MachineCheck
 from tdxviz.core.hw import apic, platform
 from tdxviz.core.hw.platform import Platform
-from tdxviz.core.tdx import guest_control, guest_cpuid, guest_leaves, guest_msr, leaving, stepping, ve
+from tdxviz.core.tdx import (
+    guest_control,
+    guest_cpuid,
+    guest_leaves,
+    guest_memory,
+    guest_msr,
+    leaving,
+    stepping,
+    ve,
+)
 from tdxviz.core.tdx.call import quiet
 from tdxviz.core.tdx.guest_memory import SHARED_BIT
 from tdxviz.core.tdx.module import Module
@@ -79,10 +88,27 @@ def _module(p: Platform, m: Module, lp: int, outcome: Intercept) -> GuestFault |
             return guest_cpuid.execute(p, m, lp, length)
         case "XSETBV":
             return guest_control.xsetbv(p, m, lp, length)
+        case "MONITOR" | "MWAIT":
+            return _idle(p, m, lp, outcome)
         case "MOV_CR" | "LMSW":
             return guest_control.touched(p, m, lp, outcome)
         case name:
             return guest_msr.execute(p, m, lp, name, length)
+
+
+def _idle(p: Platform, m: Module, lp: int, outcome: Intercept) -> GuestFault | None:
+    """MONITOR and MWAIT: #VE, unless the TD's CPUID shows them; then the processor executes them."""
+    with quiet(p):
+        shown = guest_control.shows_monitor(leaving.running_vcpu(p, m, lp).td)
+    if not shown:
+        info = ve.Information(exits.OF_INSTRUCTION[outcome.name], outcome.name, outcome.length)
+        return ve.inject(p, m, lp, info)
+    try:
+        return guest_control.idle(p, lp, guest_memory.translation(p, m, lp), outcome)
+    except EptViolation as violation:
+        return _ept_violation(p, m, lp, violation)
+    except GuestFault as fault:
+        return fault
 
 
 def guest_ept_violation(p: Platform, m: Module, lp: int, outcome: EptViolation) -> GuestFault | None:

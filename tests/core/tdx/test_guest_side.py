@@ -56,10 +56,17 @@ TO_VE = {
 def test_ve_with_its_reason_length_and_qualification(machine, name):
     cpu = cpu_of(machine)
     rip = cpu.rip
-    assert act(machine, name, 3, 0x40_0008) == "#20"
+    qualification = 0 if name in ("MONITOR", "MWAIT") else 0x40_0008
+    assert act(machine, name, 3, qualification) == "#20"
     vps = kit.vcpu(machine).vps
     found = {field: vps[f"VE_{field}"] for field in ("EXIT_REASON", "LENGTH", "QUALIFICATION", "GPA", "GLA")}
-    assert found == {"EXIT_REASON": TO_VE[name], "LENGTH": 3, "QUALIFICATION": 0x40_0008, "GPA": 0, "GLA": 0}
+    assert found == {
+        "EXIT_REASON": TO_VE[name],
+        "LENGTH": 3,
+        "QUALIFICATION": qualification,
+        "GPA": 0,
+        "GLA": 0,
+    }
     assert vps["VE_VALID"] == 0xFFFF_FFFF
     assert cpu.rip == rip  # the handler adds the length itself
     assert [n for n in machine._news if isinstance(n, e.VeInjected)]
@@ -155,6 +162,24 @@ def test_xsetbv_within_xfam(machine, ecx, value, outcome):
     cpu.gprs[RCX], cpu.gprs[RAX], cpu.gprs[RDX] = ecx, value & 0xFFFF_FFFF, value >> 32
     assert act(machine, "XSETBV", 3) == outcome
     assert cpu.xcr0 == (value if outcome == "done" else 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "ecx", "rax", "outcome"),
+    [
+        ("MONITOR", 0, 0x8000_4000, "done"), ("MONITOR", 1, 0x8000_4000, "#13(0)"), ("MWAIT", 0, 0, "done"),
+        ("MWAIT", 1, 0, "done"), ("MWAIT", 2, 0, "#13(0)"), ("MONITOR", 0, 0x7000_0000_0000, "#14(0)"),
+        ("MONITOR", 0, 1 << 63, "#13(0)"),
+    ],
+)  # fmt: skip
+def test_monitor_and_mwait_execute_where_cpuid_shows_them(machine, name, ecx, rax, outcome):
+    tdcs = kit.td(machine).tdcs
+    tdcs["CPUID_1_0"] |= 1 << 64 + 3
+    cpu = cpu_of(machine)
+    rip, cpu.gprs[RCX], cpu.gprs[RAX] = cpu.rip, ecx, rax
+    assert act(machine, name, 3) == outcome
+    assert cpu.rip == (rip + 3 if outcome == "done" else rip)
+    assert not [n for n in machine._news if isinstance(n, e.VeInjected)]
 
 
 def test_tdcall_outside_64_bit_mode_is_gp(machine):

@@ -146,6 +146,16 @@ def test_a_tdvmcall_shows_exactly_the_selected_registers(mask):
     assert kit.vcpu(machine).vps["RIP"] == before + 4  # trap-like
 
 
+@pytest.mark.parametrize("vectors", [0, 1, 1 << 15, 0xFFFF, 0x5A5A])
+def test_a_tdvmcall_shows_exactly_the_selected_vectors(vectors):
+    machine = running()
+    kit.tdcall(machine, "TDG.VP.VMCALL", rcx=vectors << 16 | 1 << 10)
+    lp = machine.platform.lps[0]
+    assert lp.xmm == [0xAAAA + n if vectors >> n & 1 else 0 for n in range(16)]
+    found = {name: value for name, value in zip(GPR_NAMES, lp.gprs, strict=True) if value}
+    assert found == {"RAX": 77, "RCX": vectors << 16 | 1 << 10, "R10": SECRETS[10], "RSP": RSP_OF_HOST}
+
+
 def test_the_hosts_answers_reach_the_selected_registers_only():
     machine = running()
     mask = 1 << 10 | 1 << 11
@@ -272,6 +282,10 @@ def test_saved_state_that_cannot_be_loaded_kills_the_td(field, value, reason, rd
     returned = kit.answer(kit.seamcall(machine, "TDH.VP.ENTER", rcx=layout.TDVPR))
     assert returned.status == s.STATUS["TDX_NON_RECOVERABLE_TD"] | reason
     assert returned.outputs.get("RDX", 0) == rdx
+    lp = machine.platform.lps[0]
+    found = {name: gpr for name, gpr in zip(GPR_NAMES, lp.gprs, strict=True) if gpr}
+    wanted = {"RAX": returned.status, "RSP": RSP_OF_HOST} | ({"RDX": rdx} if rdx else {})
+    assert (found, lp.xmm) == (wanted, [0] * 16)
     assert kit.td(machine).tdr["FATAL"] == 1
 
 
