@@ -36,12 +36,14 @@ class Flip(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Resume(msgspec.Struct, forbid_unknown_fields=True):
-    """``until``: a label of the guest program or a linear address; empty runs all ``steps``."""
+    """``until``: a label of the guest program or a linear address; empty runs all ``steps``. ``conduct``:
+    TDVMCALL sub-function -> how the host serves it (``core/host/conduct.py``); honestly if not named."""
 
     until: int | str = ""
     steps: int = 60_000
     lp: int = 0
     trace: bool = True
+    conduct: dict[str, str] = {}
 
 
 class Enter(msgspec.Struct, forbid_unknown_fields=True):
@@ -116,10 +118,12 @@ class Leaf(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Program(msgspec.Struct, forbid_unknown_fields=True):
-    """``source``: assembly text. ``limit``: instructions after which it is stopped."""
+    """``source``: assembly text. ``limit``: instructions after which it is stopped. ``conduct`` as in
+    ``Resume``; it matters in a TD only."""
 
     source: str
     limit: int = 5_000_000
+    conduct: dict[str, str] = {}
 
 
 class Image(msgspec.Struct, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ from tdxviz.core.attacks.play import play
 from tdxviz.core.drive import drive
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.guest.load.open import source
-from tdxviz.core.host import firmware_notes, guest_run, guests, layout, run
+from tdxviz.core.host import conduct, firmware_notes, guest_run, guests, layout, run
 from tdxviz.core.host.vmm import Vmm
 from tdxviz.core.machine import Machine
 from tdxviz.core.nearest import did_you_mean
@@ -31,7 +31,8 @@ def resume(machine: Machine, args: d.Resume) -> Script:
     steps, lp = _steps(args.steps), _lp(machine, args.lp)
     if firmware_notes.read(machine) is not None:
         return (yield from deeds_firmware.run(machine, args, until))
-    yield from run.resume(machine, lp=lp, steps=steps, until=until, trace=args.trace)
+    vmm = conduct.host(args.conduct)
+    yield from run.resume(machine, lp=lp, steps=steps, until=until, trace=args.trace, vmm=vmm)
     return None
 
 
@@ -45,12 +46,12 @@ def enter_once(machine: Machine, args: d.Enter) -> Script:
 
 
 def program(machine: Machine, args: d.Program) -> Script:
-    """Build a guest around the source and serve it honestly; it tells nothing while it runs."""
+    """Build a guest around the source and serve it as told; it tells nothing while it runs."""
     if not 0 < args.limit <= MOST_STEPS:
         raise TdxvizError(f"limit {args.limit} must be 1..{MOST_STEPS}")
     if machine.vms or (machine.module is not None and machine.module.pamt):
         raise TdxvizError("a guest is here already; a program of your own needs an empty machine")
-    yield from run_program(machine, args, Vmm())
+    yield from run_program(machine, args, conduct.host(args.conduct))
     return None
 
 

@@ -58,7 +58,7 @@ class Session:
         self.listeners: list[Listener] = []
         """Called after every action with its entry and the timeline that holds it."""
         self._news: tuple[Event, ...] = ()
-        self._left: dict[World, tuple[int, int, int]] = {}
+        self._left: dict[World, tuple[int, int, Spot]] = {}
 
     # --- what there is --------------------------------------------------------------------
 
@@ -278,18 +278,20 @@ class Session:
         if world == self.world:
             return self.moment
         actions = self.timeline.actions_at(self.index)
-        at_end = self.index == self.total
-        self._left[self.world] = self.branch, actions, self.index
+        at_end = not self.in_the_past
+        self._left[self.world] = self.branch, actions, self.here
         self.world = world
         self.journal.add(j.WorldLine(world=world))
-        return self.go_to(self._landing(actions, at_end))
+        there = self._landing(actions, at_end)
+        self._move(there.index, (), there.depth)
+        return self.moment
 
-    def _landing(self, actions: int, at_end: bool) -> int:
+    def _landing(self, actions: int, at_end: bool) -> Spot:
         """Where to stand in the world just entered: as it was left, if nothing happened since."""
-        branch, then, index = self._left.get(self.world, (-1, -1, 0))
+        branch, then, left = self._left.get(self.world, (-1, -1, Spot(0)))
         if branch == self.branch and then == actions:
-            return index
-        return self.total if at_end else end_of_action(self.timeline, actions)
+            return left
+        return Spot(self.total if at_end else end_of_action(self.timeline, actions))
 
     def set_compare(self, world: World | None) -> Moment:
         """Show the machine of another world beside this one in every moment."""

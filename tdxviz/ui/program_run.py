@@ -33,10 +33,10 @@ class ProgramRun(QObject):
     def running(self) -> bool:
         return self._playing is not None
 
-    def start(self, text: str, world: str, seed: int = 7) -> None:
-        """Build a guest around the text in a session of its own, and let it run."""
+    def start(self, text: str, world: str, conduct: dict[str, str], seed: int = 7) -> None:
+        """Build a guest around the text in a session of its own, and let it run on a host of that conduct."""
         from tdxviz.core.faults import TdxvizError
-        from tdxviz.core.host.vmm import Vmm
+        from tdxviz.core.host.conduct import host
         from tdxviz.session.actions import Action
         from tdxviz.session.deeds import Program
         from tdxviz.session.deeds_guest import run_program
@@ -44,13 +44,14 @@ class ProgramRun(QObject):
 
         self.stop()
         session = Session(world, seed, "empty")  # type: ignore[arg-type]  # because worlds come as text
-        self.vmm, self._shown, self.outcome = Vmm(), 0, None
-        wanted = Program(text, LIMIT)
+        self.vmm, self._shown, self.outcome = host(conduct), 0, None
+        wanted = Program(text, LIMIT, conduct)
+        told = {"source": text, "limit": LIMIT} | ({"conduct": conduct} if conduct else {})
 
         def script(machine: Any) -> Generator[Any, Any, None]:
             self.outcome = yield from run_program(machine, wanted, self.vmm)
 
-        self._playing = session.playing(Action("program", {"source": text, "limit": LIMIT}), script)
+        self._playing = session.playing(Action("program", told), script)
         try:
             next(self._playing)
         except TdxvizError as slip:

@@ -90,6 +90,8 @@ class Vmm:
     ports: dict[int, int] = field(default_factory=dict)
     lies: dict[int, Lie] = field(default_factory=dict)
     """Sub-function -> what a hostile host makes of the honest answer."""
+    refused: set[int] = field(default_factory=set)
+    """Sub-functions that a hostile host does not carry out at all."""
 
     @property
     def finished(self) -> bool:
@@ -98,6 +100,8 @@ class Vmm:
 
     def serve(self, request: Request) -> Registers:
         """Registers for the next TDH.VP.ENTER."""
+        if request.function in self.refused and not request["R10"]:
+            return {"R10": INVALID_OPERAND}
         if request["R10"]:
             answer = {"R10": SUBFUNC_UNSUPPORTED}  # a vendor's own hypercall
         else:

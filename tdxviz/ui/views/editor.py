@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import editor as present
 from tdxviz.ui.program_run import ProgramRun
+from tdxviz.ui.views.host_menu import HostMenu
 
 FIRST = "hello"
 WAIT_MS = 250
@@ -94,6 +95,7 @@ class EditorPanel(Panel):
             "Open the recording of this run in all panels: step back and forth by single instructions ( , and . )"
         )
         self.look.setEnabled(False)
+        self.host = HostMenu()
         self._lay_out()
         self.colours = Colours(self.text.document(), theme)
         self.program = ProgramRun()
@@ -112,7 +114,7 @@ class EditorPanel(Panel):
         top, bottom = QHBoxLayout(), QHBoxLayout()
         top.addWidget(self.gallery)
         top.addWidget(self.about, 1)
-        for button in (self.run_td, self.run_vm, self.stop, self.look):
+        for button in (self.run_td, self.run_vm, self.stop, self.look, self.host):
             bottom.addWidget(button)
         bottom.addWidget(self.state, 1)
         box = QVBoxLayout(self)
@@ -161,8 +163,14 @@ class EditorPanel(Panel):
     def show_moment(self, moment: Any) -> None:
         """No moment changes the learner's text; the line that is executed next is marked."""
         self.moment = moment
-        self._here = present.line_now(moment, self.text.toPlainText()) if self.isVisible() else 0
-        self._mark()
+        before, self._here = self._here, 0
+        if self.isVisible():
+            self._here = present.line_now(moment, self.text.toPlainText())
+        if self._here != before:
+            self._mark()
+        if self._here and self._here != before:
+            bar = self.text.verticalScrollBar()
+            bar.setValue(self._here - 1 - bar.pageStep() // 2)
 
     # --- source ---------------------------------------------------------------------------
 
@@ -221,7 +229,7 @@ class EditorPanel(Panel):
         self.output.clear()
         self._say("running", self.theme.secondary)
         self.look.setEnabled(False)
-        self.program.start(self.text.toPlainText(), world)
+        self.program.start(self.text.toPlainText(), world, self.host.chosen)
 
     def _append(self, text: str) -> None:
         self.output.moveCursor(QTextCursor.MoveOperation.End)
