@@ -18,7 +18,7 @@ from tdxviz.session.branch import Bookmark, Branch
 from tdxviz.session.inside import Depth, Spot
 from tdxviz.session.moment import Focus, Moment
 from tdxviz.session.reopen import play_lines
-from tdxviz.session.timeline import Entry, Timeline
+from tdxviz.session.timeline import MOST_EVENTS, Entry, Timeline
 
 Unit = Literal["event", "instruction", "action"]
 Listener = Callable[[Entry, Timeline], None]
@@ -165,14 +165,17 @@ class Session:
         arguments(action)
         return self.playing(action, lambda machine: expand(machine, action))
 
-    def playing(self, action: Action, script: Callable[[Machine], Script]) -> Generator[None, None, None]:
-        """``play`` in pieces of one command; whoever closes it early keeps what was done."""
+    def playing(
+        self, action: Action, script: Callable[[Machine], Script], most: int = MOST_EVENTS
+    ) -> Generator[None, None, None]:
+        """``play`` in pieces of one command; whoever closes it early keeps what was done. ``most``: events
+        that are recorded of it."""
         branch, timeline = self._writable()
         if len(timeline.commands) >= j.MOST_COMMANDS:
             raise TdxvizError(f"the script is full: it has {j.MOST_COMMANDS} commands")
         known = len(timeline.entries)
         try:
-            yield from timeline.performing(action, script(timeline.machine))
+            yield from timeline.performing(action, script(timeline.machine), most)
         finally:
             if len(timeline.entries) > known:
                 self._adopt(branch, timeline)

@@ -32,6 +32,7 @@ MOST_EVENTS = 2_000_000
 """About 2 GB of memory."""
 SILENT_STEPS_PER_EVENT = 16
 """An instruction without trace replays about this much faster than one event."""
+UNRECORDED = "Its end was not recorded: it told too much."
 STOPPED = "It was stopped before its end."
 TRAIL = 48
 """Copies kept of the places passed on the newest way back, one a command."""
@@ -95,18 +96,25 @@ class Timeline:
         return self.entries[-1]
 
     def performing(
-        self, action: Action, script: Generator[Command, tuple[Event, ...], Verdict | None]
-    ) -> Generator[None, None, None]:
-        """``perform`` in pieces of one command; closed early, it leaves what was done recorded."""
-        began = len(self.commands), len(self.events)
+        self, action: Action, script: Generator[Command, tuple[Event, ...], Verdict | None],
+        most: int = MOST_EVENTS,
+    ) -> Generator[None, None, None]:  # fmt: skip
+        """``perform`` in pieces of one command; closed early, it leaves what was done recorded. After
+        ``most`` events the machine that the script knows goes on without being recorded."""
+        began, live = (len(self.commands), len(self.events)), self.machine
         try:
             command = next(script)
             while True:
-                news = yield from self._pieces(command)
+                if self.machine is live and len(self.events) - began[1] >= most:
+                    self.machine = live.copy()
+                if self.machine is live:
+                    news = yield from self._pieces(command)
+                else:
+                    news = live.do(command)
                 yield
                 command = script.send(news)
         except StopIteration as end:
-            self._close(action, began, end.value)
+            self._close(action, began, end.value, "" if self.machine is live else UNRECORDED)
         except GeneratorExit:
             self._close(action, began, None, STOPPED)
             raise

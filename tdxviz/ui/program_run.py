@@ -9,6 +9,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 BUDGET = 0.012
 """Seconds of a slice; the timer leaves the window as much again."""
 LIMIT = 5_000_000
+MOST_EVENTS = 100_000
+"""About 100 MB: what a program tells beyond is carried out and not recorded."""
 
 
 class ProgramRun(QObject):
@@ -33,7 +35,7 @@ class ProgramRun(QObject):
     def running(self) -> bool:
         return self._playing is not None
 
-    def start(self, text: str, world: str, conduct: dict[str, str], seed: int = 7) -> None:
+    def start(self, text: str, world: str, conduct: dict[str, str] | None = None, seed: int = 7) -> None:
         """Build a guest around the text in a session of its own, and let it run on a host of that conduct."""
         from tdxviz.core.faults import TdxvizError
         from tdxviz.core.host.conduct import host
@@ -44,6 +46,7 @@ class ProgramRun(QObject):
 
         self.stop()
         session = Session(world, seed, "empty")  # type: ignore[arg-type]  # because worlds come as text
+        conduct = conduct or {}
         self.vmm, self._shown, self.outcome = host(conduct), 0, None
         wanted = Program(text, LIMIT, conduct)
         told = {"source": text, "limit": LIMIT} | ({"conduct": conduct} if conduct else {})
@@ -51,7 +54,7 @@ class ProgramRun(QObject):
         def script(machine: Any) -> Generator[Any, Any, None]:
             self.outcome = yield from run_program(machine, wanted, self.vmm)
 
-        self._playing = session.playing(Action("program", told), script)
+        self._playing = session.playing(Action("program", told), script, MOST_EVENTS)
         try:
             next(self._playing)
         except TdxvizError as slip:

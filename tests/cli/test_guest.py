@@ -1,6 +1,9 @@
 """``tdxviz guest`` as a person types it."""
 
 import json
+import struct
+
+import pytest
 
 from tdxviz.cli.main import run
 
@@ -59,3 +62,47 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capsys):
         assert words in told.err and told.err.count("\n") == 1 and not told.out
     assert run(["guest", "run", str(path), "--limit", "0"]) == 2
     assert run(["guest", "run", str(tmp_path / "none")]) == 2
+
+
+def elf(**changes) -> bytes:
+    """A static ELF64 whose one segment is HLT; ``changes`` spoil it."""
+    f = {"machine": 62, "size": 1, "memory": 1, "headers": 1, "at": 64, "vaddr": 0x40_0000} | changes
+    head = b"\x7fELF\x02\x01\x01" + bytes(9)
+    head += struct.pack(
+        "<HHIQQQIHHHHHH", 2, f["machine"], 1, 0x40_0000, f["at"], 0, 0, 64, 56, f["headers"], 0, 0, 0
+    )
+    return (
+        head
+        + struct.pack("<IIQQQQQQ", 1, 5, 120, f["vaddr"], f["vaddr"], f["size"], f["memory"], 4096)
+        + b"\xf4"
+    )
+
+
+BAD = {
+    "for another machine": (elf(machine=183), "it is a program for 64-bit Arm"),
+    "cut in its header": (elf()[:40], "cut off after 40 of 64 bytes"),
+    "cut behind its header": (elf()[:70], "beyond the end of the file"),
+    "a 10 GB segment": (elf(memory=10 << 30), "16 MiB is the most"),
+    "a 10 GB segment in a small file": (elf(size=10 << 30, memory=10 << 30), "16 MiB is the most"),
+    "65,535 program headers": (elf(headers=0xFFFF), "1 to 64"),
+    "headers at the end of the address space": (elf(at=(1 << 64) - 1), "beyond the end of the file"),
+    "an address that wraps": (elf(vaddr=(1 << 64) - 16), "beyond 2 GiB"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_hostile_elf_is_one_line_and_exit_code_2(what, tmp_path, capsys):
+    raw, words = BAD[what]
+    (tmp_path / "bad.elf").write_bytes(raw)
+    assert run(["guest", "run", str(tmp_path / "bad.elf")]) == 2
+    told = capsys.readouterr()
+    assert words in told.err and told.err.count("\n") == 1 and not told.out
+
+
+def test_a_program_that_never_stops_talking_is_stopped(tmp_path, capsys):
+    (tmp_path / "spam.s").write_text("1: mov al, 65\n out 0xE9, al\n jmp 1b\n")
+    assert (
+        run(["guest", "run", str(tmp_path / "spam.s"), "--world", "legacy", "--limit", "3000", "--json"]) == 1
+    )
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["reason"], set(answer["console"])) == ("limit", {"A"})

@@ -198,6 +198,7 @@ def test_stac_opens_user_pages_to_the_kernel_and_clac_closes_them(hot):
 
 def test_popf_moves_ac_and_what_the_kernel_may_reach():
     guest = kernel("0f01cb" + "488b06" + "6a02" + "9d" + "488b06")
+    assert guest.run(9) == 4
     with pytest.raises(GuestFault) as outcome:
         guest.run(9)
     assert (outcome.value.vector, guest.cpu.rip, guest.cpu.rflags & AC) == (14, LINEAR + 9, 0)

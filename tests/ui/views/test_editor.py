@@ -120,3 +120,18 @@ def test_a_lesson_is_not_swept_away_by_a_run(panel, qtbot):
     panel.bridge.player = None
     assert told and "lesson" in told[0]
     assert panel.bridge.session is not panel.program.session
+
+
+def test_a_program_that_tells_too_much_runs_on_unrecorded(panel, qtbot, monkeypatch):
+    monkeypatch.setattr("tdxviz.ui.program_run.MOST_EVENTS", 3_000)
+    panel.text.setPlainText(
+        "mov ebx, 300\n1: mov al, 65\n out 0xE9, al\n dec ebx\n jnz 1b\n xor eax, eax\n ret\n"
+    )
+    outcome = run(panel, qtbot, "ci")
+    assert (outcome.console, outcome.exit_code) == (b"A" * 300, 0)
+    session = panel.program.session
+    assert session.entries[-1].problem == "Its end was not recorded: it told too much."
+    assert 3_000 <= session.total < 3_100
+    recorded = session.machine.fingerprint()
+    session.go_to_instruction(600)
+    assert session.go_to(session.total).machine.fingerprint() == recorded
