@@ -4,7 +4,7 @@ What leaves raises Intercept before anything changed; the world decides what bec
 """
 
 from tdxviz.core.faults import GuestFault, Intercept
-from tdxviz.core.guest import control_registers
+from tdxviz.core.guest import control_registers, segments
 from tdxviz.core.guest.context import Context
 from tdxviz.core.guest.decoder import Instruction, OpKind, Register, name, register_place
 from tdxviz.core.guest.operands import read_register, reader, write_register
@@ -32,6 +32,8 @@ def undefined(ins: Instruction) -> Op:
     return run
 
 
+IO_MAP = 0x66
+"""In a TSS: where in it the I/O permission bitmap begins, 2 bytes."""
 PORT_SIZES = {"B": 1, "W": 2, "D": 4}
 IN_, STRING, REPEATED, IMMEDIATE_PORT = 8, 16, 32, 64
 
@@ -44,9 +46,12 @@ def port_access(ins: Instruction) -> Op:
     immediate = ins.op_kind(port) != OpKind.REGISTER
     number = ins.immediate8 if immediate else 0
 
+    size = operand_size(ins, data)
+
     def run(x: Context) -> None:
-        at = fixed | IMMEDIATE_PORT | number << 16 if immediate else fixed | (x.gprs[RDX] & 0xFFFF) << 16
-        raise Intercept(what, length, at)
+        place = number if immediate else x.gprs[RDX] & 0xFFFF
+        allow_port(x, place, size)
+        raise Intercept(what, length, fixed | (IMMEDIATE_PORT if immediate else 0) | place << 16)
 
     return run
 
@@ -62,6 +67,7 @@ def string_port_access(ins: Instruction) -> Op:
     def run(x: Context) -> None:
         if repeated and not x.gprs[RCX] & places.keep:
             return
+        allow_port(x, x.gprs[RDX] & 0xFFFF, size)
         at = places.to(x) if what == "INS" else places.from_(x)
         if x.cpu.bits == 64 and not is_canonical(at):
             raise GuestFault(SS_FAULT if segment == SS else GP, 0)
@@ -69,6 +75,24 @@ def string_port_access(ins: Instruction) -> Op:
         raise Intercept(what, length, fixed | port, linear=at, information=information)
 
     return run
+
+
+def allow_port(x: Context, port: int, size: int) -> None:
+    """Above the I/O privilege level the TSS's permission bitmap decides. Source: SDM volume 1, 19.5.2.
+
+    Raises:
+        GuestFault: #GP(0).
+    """
+    cpu, tr = x.cpu, x.cpu.tr
+    if cpu.cpl <= cpu.rflags >> 12 & 3:
+        return
+    if not tr.usable or tr.limit < IO_MAP + 1:
+        raise GuestFault(GP, 0)
+    at = segments.system_load(x, tr.base + IO_MAP, 2) + port // 8
+    if at + 1 > tr.limit:  # two bytes are always read
+        raise GuestFault(GP, 0)
+    if segments.system_load(x, tr.base + at, 2) >> port % 8 & (1 << size) - 1:
+        raise GuestFault(GP, 0)
 
 
 def intercept(ins: Instruction) -> Op:
