@@ -134,7 +134,7 @@ def _run_until_outcome(state: State, lp: LogicalProcessor, runner: Runner, steps
     """Run until something needs attention. Returns how many steps of the budget were used; 0 when the
     next instruction is the goal's, or nothing could run."""
     p, ctx, cpu = state.platform, runner.translation(state, lp), lp.cpu
-    stepping_flag = False
+    flags = 0
     try:
         if lp.nmi_window and lp.mode == "td" and _nmi_window(state, lp, ctx):
             return 0
@@ -160,7 +160,7 @@ def _run_until_outcome(state: State, lp: LogicalProcessor, runner: Runner, steps
         _attend(state, lp, ctx, outcome)
         stepped = isinstance(outcome, Intercept) and cpu.rip == rip + outcome.length
         lp.retired += stepped or isinstance(outcome, SoftwareInterrupt)
-        if stepped and stepping_flag and lp.mode != "host":
+        if stepped and flags & boundary.TF and lp.mode != "host":
             boundary.keep_trap(cpu)
         return outcome.executed + 1
     return used
