@@ -47,8 +47,26 @@ class Resume(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Enter(msgspec.Struct, forbid_unknown_fields=True):
+    """``vcpu``: its number; an ordinary VM has 0 only, whatever is asked for."""
+
     steps: int = 1
     lp: int = 0
+    vcpu: int = 0
+
+
+class Train(msgspec.Struct, forbid_unknown_fields=True):
+    """``at``, ``to``: linear addresses, or labels of the guest's whose addresses the host's branch shares."""
+
+    at: int | str
+    to: int | str
+    lp: int = 0
+
+
+class Lines(msgspec.Struct, forbid_unknown_fields=True):
+    """``count`` lines of memory from ``at`` on, as the host's KeyID 0 sees them."""
+
+    at: int | str
+    count: int = 256
 
 
 class Register(msgspec.Struct, forbid_unknown_fields=True):
@@ -176,6 +194,12 @@ DEEDS: tuple[Deed, ...] = (
          tooltip="Host software stores bytes through its own page table"),
     Deed("host.flush", "Host flushes {at}", Place, f"{HOST}:flush",
          tooltip="CLFLUSH: the host's own copy of the line leaves the cache"),
+    Deed("host.flush_lines", "Host flushes {count} lines from {at}", Lines, f"{HOST}:flush_lines",
+         tooltip="CLFLUSH, line by line: what is cached afterwards, somebody has used since"),
+    Deed("host.time_lines", "Host times {count} lines from {at}", Lines, f"{HOST}:time_lines",
+         tooltip="Load each line and look at the clock: a fast one was in the cache"),
+    Deed("host.train", "Host trains the branch at {at} to go to {to}", Train, f"{HOST}:train",
+         tooltip="An indirect jump of the host's own, at an address that collides, on processor {lp}"),
     Deed("host.registers", "Host looks at the registers of processor {lp}", Processor,
          f"{HOST}:registers", tooltip="What did the guest leave behind in the core?"),
     Deed("evict", "The guest's line {at} leaves the cache", Place, f"{HOST}:evict",

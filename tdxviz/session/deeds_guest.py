@@ -39,7 +39,7 @@ def resume(machine: Machine, args: d.Resume) -> Script:
 def enter_once(machine: Machine, args: d.Enter) -> Script:
     """One entry and up to ``steps`` instructions; the host answers nothing."""
     steps, lp = _steps(args.steps), _lp(machine, args.lp)
-    yield from run.enter(machine, lp)
+    yield from run.enter(machine, lp, vcpu=args.vcpu)
     if machine.platform.lps[lp].mode != "host":
         yield c.RunGuest(lp=lp, steps=steps)
     return None

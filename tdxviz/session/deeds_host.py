@@ -8,7 +8,7 @@ from tdxviz.core import codec
 from tdxviz.core import commands as c
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.machine import Machine
-from tdxviz.core.units import Hpa, page_of
+from tdxviz.core.units import LINE, Hpa, line_of, page_of
 from tdxviz.session import deeds as d
 from tdxviz.session import places
 from tdxviz.session.actions import Script
@@ -18,6 +18,7 @@ IOVA = 0x7000_0000
 HOST_LP = 1
 """Host software acts on logical processor 1; the guest runs on 0."""
 LONGEST = 4096
+MOST_LINES = 1024
 
 
 def read(machine: Machine, args: d.Place) -> Script:
@@ -43,6 +44,29 @@ def write(machine: Machine, args: d.Write) -> Script:
 
 def flush(machine: Machine, args: d.Place) -> Script:
     yield c.FlushLine(hpa=places.hpa(machine, args.at), keyid=places.keyid(machine, args.keyid), lp=HOST_LP)
+
+
+def flush_lines(machine: Machine, args: d.Lines) -> Script:
+    for hpa in _lines(machine, args):
+        yield c.FlushLine(hpa=hpa, lp=HOST_LP)
+
+
+def time_lines(machine: Machine, args: d.Lines) -> Script:
+    for hpa in _lines(machine, args):
+        yield c.HostTime(hpa=hpa, lp=HOST_LP)
+
+
+def _lines(machine: Machine, args: d.Lines) -> range:
+    if not 0 < args.count <= MOST_LINES:
+        raise TdxvizError(f"count: {args.count} must be 1..{MOST_LINES}")
+    first = line_of(places.hpa(machine, args.at))
+    return range(first, first + args.count * LINE, LINE)
+
+
+def train(machine: Machine, args: d.Train) -> Script:
+    """The guest has to be out: host code runs on that processor."""
+    at, to = places.label(machine, args.at), places.label(machine, args.to)
+    yield c.HostBranch(at=at, to=to, lp=args.lp)
 
 
 def evict(machine: Machine, args: d.Place) -> Script:

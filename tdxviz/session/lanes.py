@@ -12,7 +12,7 @@ MODULE_EVENTS = (
     e.LeafReturned, e.SeamcallHeld, e.TdcallInterrupted, e.SystemStateChanged, e.KeyConfigured, e.KotChanged, e.PamtChanged,
     e.SeptEntryChanged, e.LifecycleChanged, e.OpStateChanged, e.VcpuStateChanged,
     e.MeasurementExtended, e.TdEntered, e.StateSaved, e.RegistersScrubbed, e.TdExited,
-    e.TdBecameFatal, e.VeInjected, e.VcpuAssociated, e.IbpbIssued, e.EpochStamped, e.EpochAdvanced,
+    e.TdBecameFatal, e.VeInjected, e.VcpuAssociated, e.IbpbIssued, e.BranchHistoryCleared, e.EpochStamped, e.EpochAdvanced,
     e.LineCleaned, e.ReportMade,
 )  # fmt: skip
 DEVICE_COMMANDS = (c.DmaRead, c.DmaWrite)

@@ -16,7 +16,8 @@ from tdxviz.core.units import WORLDS, World
 SCENARIOS = ("vault", "empty")
 """``vault``: platform up, guest built and run until it is ready. ``empty``: after reset."""
 GALLERY = "guest:"
-"""``guest:NAME``: platform up, a guest of the gallery built and run until it begins."""
+"""``guest:NAME``: platform up, a guest of the gallery built and run until it begins. ``guest:NAME:2``: its
+TD has a second vCPU, on the same logical processor, that has not run."""
 RUNTIME_STEPS = 50_000
 """Instructions in which the guest runtime reaches the program."""
 BIGGEST_SEED = (1 << 63) - 1
@@ -26,7 +27,8 @@ def check(world: str, seed: int, scenario: str) -> World:
     """Raises TdxvizError with the nearest right name."""
     if world not in WORLDS:
         raise TdxvizError(f"there is no world {world!r}; {did_you_mean(world, WORLDS)}")
-    known = (*SCENARIOS, *(GALLERY + guest.name for guest in gallery.guests()))
+    named = [GALLERY + guest.name for guest in gallery.guests()]
+    known = (*SCENARIOS, *named, *(f"{name}:2" for name in named))
     if scenario not in known:
         raise TdxvizError(f"there is no scenario {scenario!r}; {did_you_mean(scenario, known)}")
     if not 0 <= seed <= BIGGEST_SEED:
@@ -41,13 +43,14 @@ def prepared(world: World, seed: int, scenario: str) -> Machine:
     if scenario == "vault":
         drive(machine, setup(machine))
     elif scenario.startswith(GALLERY):
-        _build(machine, gallery.guest(scenario.removeprefix(GALLERY)).image())
+        name, _, two = scenario.removeprefix(GALLERY).partition(":")
+        _build(machine, gallery.guest(name).image(), 2 if two else 1)
     return machine
 
 
-def _build(machine: Machine, image: Image) -> None:
+def _build(machine: Machine, image: Image, vcpus: int) -> None:
     """A guest on the small runtime, run to the first instruction of its own."""
-    pages = guests.plan(image)
+    pages = guests.plan(image, vcpus=vcpus)
     machine.books = guests.books(image, pages)
     drive(machine, guest_run.start(machine, pages))
     drive(machine, run.resume(machine, steps=RUNTIME_STEPS, until=image.entry, trace=False))

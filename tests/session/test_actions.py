@@ -50,6 +50,15 @@ def test_a_host_read_first_clears_the_ways_then_loads():
     assert [type(one) for one in bare] == [c.HostRead]
 
 
+def test_lines_are_flushed_and_timed_one_by_one_and_a_branch_is_trained():
+    seen = commands_of(Action("host.flush_lines", {"at": 0x20_0010, "count": 2}))
+    assert seen == [c.FlushLine(hpa=hpa, keyid=0, lp=1) for hpa in (0x20_0000, 0x20_0040)]
+    seen = commands_of(Action("host.time_lines", {"at": 0x20_0000, "count": 1}))
+    assert seen == [c.HostTime(hpa=0x20_0000, keyid=0, lp=1)]
+    seen = commands_of(Action("host.train", {"at": 0x40, "to": "0x80", "lp": 2}))
+    assert seen == [c.HostBranch(at=0x40, to=0x80, lp=2)]
+
+
 def test_data_is_hex_or_a_repeated_pattern():
     seen = commands_of(Action("host.write", {"at": 0x20_0000, "data": "0a0b"}))
     assert seen[-1].data == b"\x0a\x0b"
@@ -66,6 +75,9 @@ def test_data_is_hex_or_a_repeated_pattern():
         Action("host.read", {"at": 0, "keyid": "gast"}),
         Action("host.read", {"at": "passwort"}),
         Action("host.read", {"at": "password+x"}),
+        Action("host.time_lines", {"at": 0, "count": 0}),
+        Action("host.flush_lines", {"at": 0, "count": 1 << 40}),
+        Action("host.train", {"at": "nowhere", "to": 0}),
         Action("probe.flip", {"at": 0, "field": "maccaroni"}),
         Action("resume", {"steps": 0}),
         Action("resume", {"lp": 99}),

@@ -47,3 +47,24 @@ def test_entering_once_leaves_an_exit_as_it_is():
     assert session.machine.platform.lps[0].mode == "host"
     assert [type(event).__name__ for event in events].count("LeafReturned") == 1
     assert before == 0x40_0000
+
+
+def test_a_second_vcpu_waits_on_the_same_processor():
+    session = Session("ci", 7, "guest:dispatch:2")
+    session.act(Action("resume", {"until": "served"}))
+    session.act(Action("td.enter", {"steps": 200}))  # it calls for the next request
+    events = session.act(Action("td.enter", {"steps": 1, "vcpu": 1}))
+    names = [type(event).__name__ for event in events]
+    assert names.index("IbpbIssued") < names.index("TdEntered")
+    assert not session.machine.platform.lps[0].predictor.returns
+    assert session.machine.fingerprint() != Session("ci", 7, "guest:dispatch").machine.fingerprint()
+    with pytest.raises(TdxvizError, match="did you mean 'guest:dispatch"):
+        setup.check("ci", 7, "guest:dispatch:3")
+
+
+def test_an_ordinary_vm_has_one_vcpu_whatever_is_asked_for():
+    session = Session("legacy", 7, "guest:dispatch:2")
+    session.act(Action("resume", {"until": "served"}))
+    session.act(Action("td.enter", {"steps": 200}))
+    events = session.act(Action("td.enter", {"steps": 1, "vcpu": 1}))
+    assert type(events[0]).__name__ == "VmEntered"

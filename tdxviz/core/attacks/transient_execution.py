@@ -32,14 +32,14 @@ def play(scene: Scene) -> Play:
 
 
 def leak(scene: Scene, lines: list[Hpa], distance: int) -> Play:
-    """One byte. The guest has rung for a request: write it, mistrain, flush, let it call, reload."""
+    """One byte. The guest has called for a request: write it, mistrain, flush, let it call, reload."""
     books = scene.machine.books
     request = distance.to_bytes(8, "little")
     yield HostWrite(hpa=books.hpa_of(books.symbol("mailbox")), data=request)
     for hpa in lines:
         yield FlushLine(hpa=hpa)
     yield HostBranch(lp=scene.lp, at=books.symbol("branch"), to=books.symbol("gadget"))
-    yield from enter(scene.machine, scene.lp, {"R10": 0})
+    yield from enter(scene.machine, scene.lp)
     yield RunGuest(lp=scene.lp, steps=LONG, until=books.symbol("served"))
     for hpa in lines:
         yield HostTime(hpa=hpa)

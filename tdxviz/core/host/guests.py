@@ -34,6 +34,8 @@ class Plan:
     zero: tuple[Gpa, ...]
     first: Hpa = FRAMES
     """The first of the host's pages for them."""
+    vcpus: int = 1
+    """All of them on one logical processor."""
 
     def hpa_of(self, gpa: Gpa) -> Hpa:
         """Where the host puts a page of the guest. Raises TdxvizError for one it does not have."""
@@ -78,13 +80,13 @@ class Demand:
         self.added[gpa] = hpa
 
 
-def plan(image: Image, first: Hpa = FRAMES) -> Plan:
+def plan(image: Image, first: Hpa = FRAMES, *, vcpus: int = 1) -> Plan:
     """The pages of a guest that runs ``image`` on the runtime."""
     runtime = programs.load("runtime").pages
     info = image.entry.to_bytes(8, "little").ljust(PAGE, b"\x00")
     own = (IDT, INNER, INNER + PAGE, *range(STACK, STACK + STACK_SIZE, PAGE))
     content, zero = image.pages()
-    return Plan(runtime | {INFO: info} | content, (*own, *zero), first)
+    return Plan(runtime | {INFO: info} | content, (*own, *zero), first, vcpus)
 
 
 def books(image: Image, pages: Plan) -> Books:
@@ -98,8 +100,11 @@ def build_td(
 ) -> Recipe:  # fmt: skip
     """A runnable TD; the platform must be up. ``more``: GPAs that get Secure EPT tables and no page."""
     frames, tdr = pages.frames, site.at.tdr
-    yield from boot.create_td(xfam=boot.XFAM | boot.XFAM_CET, attributes=attributes, site=site)
-    yield from boot.create_vcpu(lp=site.lp, at=site.at)
+    yield from boot.create_td(
+        vcpus=pages.vcpus, xfam=boot.XFAM | boot.XFAM_CET, attributes=attributes, site=site
+    )
+    for number in range(pages.vcpus):
+        yield from boot.create_vcpu(number, lp=site.lp, at=site.at)
     yield from boot.sept_tables([*frames, *more], site)
     for gpa, content in sorted(pages.content.items()):
         yield from boot.add_page(gpa, frames[gpa], content, layout.SOURCE_PAGES, site)

@@ -22,16 +22,16 @@ ANSWERS = frozenset(GPR_NAMES) - {"RAX", "RCX", "RSP"}
 """Registers that a host can answer a TDVMCALL in."""
 
 
-def enter(machine: Machine, lp: int, answer: Registers | None = None) -> Recipe:
+def enter(machine: Machine, lp: int, answer: Registers | None = None, *, vcpu: int = 0) -> Recipe:
     """Put the first guest on a logical processor, unless one is there. ``answer``: what the host
-    returns for a TDVMCALL."""
+    returns for a TDVMCALL. An ordinary VM has one ``vcpu`` only."""
     if machine.platform.lps[lp].mode != "host":
         return
     if machine.world == "legacy":
         yield VmEnter(lp=lp, vm=0)
     else:
         regs = {name.lower(): value & U64 for name, value in (answer or {}).items() if name in ANSWERS}
-        yield Seamcall(rax=BY_NAME["TDH.VP.ENTER"].number, lp=lp, rcx=layout.TDVPR, **regs)
+        yield Seamcall(rax=BY_NAME["TDH.VP.ENTER"].number, lp=lp, rcx=layout.tdvpr(vcpu), **regs)
 
 
 def resume(

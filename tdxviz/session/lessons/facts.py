@@ -11,7 +11,7 @@ from tdxviz.core import events as e
 from tdxviz.core.arch.exits import TDCALL
 from tdxviz.core.arch.registers import GPR_NAMES
 from tdxviz.core.arch.status import name_of
-from tdxviz.core.units import LINE, World
+from tdxviz.core.units import LINE, World, line_of
 
 EVENT_NAMES = (
     "mem.read", "mem.write", "cache.fill", "cache.evict", "dma.read", "dma.write", "bus.probe",
@@ -21,7 +21,7 @@ EVENT_NAMES = (
     "predictor.flush", "guest.fault", "cet.fault", "l2.enter", "l2.exit", "share.convert",
     "tls.record", "tdi.bind", "tdi.state", "tdi.dma", "measure.extend", "report.create",
     "quote.verify", "secret.release", "mig.export", "mig.import", "mig.commit", "verdict",
-    "exception", "machine.dump", "host.registers", "td.expose",
+    "predictor.train", "exception", "machine.dump", "host.registers", "td.expose",
 )  # fmt: skip
 """``family.*`` stands for every name that begins with ``family.``."""
 
@@ -80,6 +80,10 @@ class Reporter:
 
     world: World
     _leaving: set[int] = field(default_factory=set)
+    _steering: e.SpeculationBegan | None = None
+    """The wrong prediction that is being followed."""
+    _loading: dict[int, e.MemoryLoaded] = field(default_factory=dict)
+    """Line -> what was loaded from it meanwhile."""
 
     def report(self, events: Sequence[e.Event], first: int) -> Iterator[Fact]:
         """``first`` is the number of the first of these events."""
@@ -130,6 +134,32 @@ class Reporter:
     def loaded(self, event: e.MemoryLoaded, n: int) -> Iterator[Fact]:
         if event.kind == "load":
             yield self.fact(event, n, "mem.read", event.actor, "ok", "data")
+        elif event.kind == "speculative load":
+            self._loading[line_of(event.hpa)] = event
+            yield self.fact(event, n, "mem.read", event.actor, "speculative", kind="speculative")
+
+    def strayed(self, event: e.SpeculationBegan, n: int) -> Iterator[Fact]:
+        self._steering = event
+        self._loading.clear()
+        yield from ()
+
+    def squashed(self, event: e.SpeculationSquashed, n: int) -> Iterator[Fact]:
+        """A line that a load has brought stays in the cache that all share: whoever steered there can
+        look for it."""
+        began, self._steering = self._steering, None
+        if began is None or began.trainer == event.actor:
+            return
+        for hpa in event.lines:
+            if hpa in self._loading:
+                visible = ("speculative", "attacker_visible")
+                yield self.fact(self._loading[hpa], n, "mem.read", event.actor, *visible, kind="speculative")
+
+    def timed(self, event: e.HostTimed, n: int) -> Iterator[Fact]:
+        speed = "slow" if event.slow else "fast"
+        yield self.fact(event, n, "mem.read", "host", speed, kind="timed")
+
+    def trained(self, event: e.HostBranched, n: int) -> Iterator[Fact]:
+        yield self.fact(event, n, "predictor.train", "host", "ok", rip=event.at)
 
     def stored(self, event: e.MemoryStored, n: int) -> Iterator[Fact]:
         yield self.fact(event, n, "mem.write", event.actor, "ok", "accepted")
@@ -295,6 +325,10 @@ TABLE: dict[type[e.Event], Callable[..., Iterator[Fact]]] = {
     e.InterruptArrived: Reporter.interrupt,
     e.SteppingFiltered: Reporter.filtered,
     e.IbpbIssued: Reporter.predictor,
+    e.HostBranched: Reporter.trained,
+    e.HostTimed: Reporter.timed,
+    e.SpeculationBegan: Reporter.strayed,
+    e.SpeculationSquashed: Reporter.squashed,
     e.BranchHistoryCleared: Reporter.predictor,
     e.ExceptionDelivered: Reporter.exception,
 }

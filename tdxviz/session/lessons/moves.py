@@ -77,6 +77,14 @@ def _page(raw: Raw, known: Places) -> dict[str, Any]:
     return {"at": raw.get("label", ""), "level": raw.get("level", 0)}
 
 
+def _train(raw: Raw, known: Places) -> dict[str, Any]:
+    return {"at": raw.get("label", ""), "to": raw.get("to", ""), "lp": raw.get("lp", 0)}
+
+
+def _lines(raw: Raw, known: Places) -> dict[str, Any]:
+    return {"at": raw.get("label", ""), "count": raw.get("count", 256)}
+
+
 def _register(raw: Raw, known: Places) -> dict[str, Any]:
     return {"register": raw.get("register", "RIP"), "value": raw.get("label", raw.get("value", 0))}
 
@@ -98,7 +106,10 @@ MOVES: dict[str, Move] = {
     "td.run": Move("resume", ("td", "label", "steps"), _run),
     "td.run_until": Move("touch", ("td", "event", "line"), _touch),
     "vp.write": Move("vp.write", ("register", "label", "value"), _register),
-    "td.enter": Move("td.enter", ("lp", "steps"), _plain),
+    "td.enter": Move("td.enter", ("lp", "steps", "vcpu"), _plain),
+    "predictor.train": Move("host.train", ("label", "to", "lp"), _train),
+    "cache.flush": Move("host.flush_lines", ("label", "count"), _lines),
+    "cache.time": Move("host.time_lines", ("label", "count"), _lines),
     "page.remove": Move("page.remove", ("label", "level"), _page),
     "page.add": Move("page.add", ("label", "level"), _page),
     "page.block": Move("page.block", ("label", "level"), _page),

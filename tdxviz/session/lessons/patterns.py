@@ -13,6 +13,7 @@ VERBS = {
     "bus.probe": "records", "bus.replay": "puts back", "bit.flip": "flips a bit of",
     "cache.evict": "pushes out of the cache", "td.enter": "is entered", "td.exit": "leaves the core",
     "td.fatal": "dies", "host.registers": "looks at the registers", "machine.dump": "dumps the memory",
+    "predictor.train": "trains the branch predictor", "predictor.flush": "sweeps the branch predictor",
 }  # fmt: skip
 ACTORS = {
     "host": "the host", "probe": "the probe", "device": "the device", "guest": "the guest",
@@ -22,6 +23,8 @@ WORLD_WORDS = {"legacy": "legacy VM", "li": "Li world", "ci": "Ci world"}
 RESULTS = {
     "ok": "and gets what it wrote", "data": "and gets the data", "fixed_pattern": "and gets a fixed pattern",
     "poison": "and meets poison", "accepted": "and nobody refuses", "refused": "and is refused",
+    "speculative": "speculatively", "attacker_visible": "speculatively, and leaves a line that the attacker can see",
+    "fast": "from the cache",
 }  # fmt: skip
 
 Pattern = Mapping[str, object]

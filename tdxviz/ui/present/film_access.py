@@ -7,7 +7,10 @@ from tdxviz.core.units import PAGE, page_of
 from tdxviz.ui.present.film_parts import RULES, STOPS, Cutter
 from tdxviz.ui.present.hexes import actor_title, bare, hex_bytes, spaced
 
-KINDS = {"load": "loads", "store": "stores", "fetch": "fetches code,"}
+KINDS = {
+    "load": "loads", "store": "stores", "fetch": "fetches code,",
+    "speculative load": "loads ahead of its branch,", "speculative fetch": "fetches code ahead of its branch,",
+}  # fmt: skip
 
 
 def take(cutter: Cutter, event: e.Event) -> bool:
@@ -166,7 +169,9 @@ def _(event: e.LineWritten, cutter: Cutter) -> bool:
 def _(event: e.MemoryLoaded, cutter: Cutter) -> bool:
     if not cutter.title:
         cutter.begin("guest", event.actor, f"{actor_title(event.actor)} goes on at {spaced(event.gla)}")
-    what = "decoder" if event.kind == "fetch" else "register"
+    what = "decoder" if event.kind.endswith("fetch") else "register"
+    if event.kind.startswith("speculative"):
+        what += ", of a branch that may be wrong,"
     cutter.still("deliver", "use", f"{hex_bytes(event.data, 8)} reaches the {what} in plain text.",
                  "core0", data=event.data, plain=True)  # fmt: skip
     return True

@@ -4,7 +4,7 @@ from functools import singledispatch
 
 from tdxviz.core import events as e
 from tdxviz.ui.present.film_parts import RULES, STOPS, Cutter
-from tdxviz.ui.present.hexes import bare, hex_bytes, spaced
+from tdxviz.ui.present.hexes import actor_title, bare, hex_bytes, spaced
 
 
 def take(cutter: Cutter, event: e.Event) -> bool:
@@ -226,4 +226,29 @@ def _(event: e.HostClocked, cutter: Cutter) -> bool:
 def _(event: e.VmxOperationEntered, cutter: Cutter) -> bool:
     cutter.begin("border", event.actor, "VMXON works in this VM")
     cutter.still("act", "VMXON", "The hypervisor lets its guest be a hypervisor.", "core0")
+    return True
+
+
+@_take.register
+def _(event: e.HostBranched, cutter: Cutter) -> bool:
+    cutter.begin("host", "host", f"Host software trains a branch at {spaced(event.at)}")
+    words = f"The predictor of this core has learned: from {spaced(event.at)} to {spaced(event.to)}."
+    cutter.still("act", "train", words, host_core(event.lp))
+    return True
+
+
+@_take.register
+def _(event: e.SpeculationBegan, cutter: Cutter) -> bool:
+    who, trainer = actor_title(event.actor), actor_title(event.trainer)
+    cutter.begin("guest", event.actor, f"{who} executes ahead at {spaced(event.predicted)}")
+    words = f"Predicted as {trainer} trained it; the branch really goes to {spaced(event.actual)}."
+    cutter.still("act", "predict", words, "core0")
+    return True
+
+
+@_take.register
+def _(event: e.SpeculationSquashed, cutter: Cutter) -> bool:
+    cutter.begin("guest", event.actor, f"{actor_title(event.actor)} undoes {event.executed} instructions")
+    left = ", ".join(spaced(hpa) for hpa in event.lines[:4]) or "nothing"
+    cutter.still("act", "undo", f"Registers and stores are as before. New in the cache: {left}.", "core0")
     return True

@@ -20,10 +20,12 @@ ENDS = (
     e.VmStateWritten, e.TimePassed, e.HostTimed, e.HostCounted, e.HostClocked, e.ReportChecked, e.VmxOperationEntered,
     e.MachineRebooted,
     e.ExceptionDelivered, e.VeInjected, e.CpuidAnswered, e.InterruptArrived,
-    e.InstructionNotModelled, e.InstructionRetired,
+    e.InstructionNotModelled, e.InstructionRetired, e.HostBranched, e.SpeculationBegan, e.SpeculationSquashed,
 )  # fmt: skip
 """Events after which something else begins."""
 
+SPECULATION = (e.SpeculationBegan, e.SpeculationSquashed)
+"""They begin something else, whatever access was going on."""
 ALONE = ("CLFLUSH", "cache pressure")
 """Reasons of evictions that are acts of their own."""
 
@@ -46,7 +48,7 @@ def _cut(events: Sequence[e.Event], at: int) -> bool:
     event, following = events[at], events[at + 1]
     if isinstance(event, e.MachineCheckRaised):
         return not isinstance(following, e.HostFaulted)
-    if isinstance(event, ENDS) or _alone(events, at):
+    if isinstance(event, ENDS) or isinstance(following, SPECULATION) or _alone(events, at):
         return True
     if isinstance(following, e.LineEvicted):
         return following.reason.startswith(ALONE)

@@ -6,12 +6,15 @@ from typing import Any
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPen
 
+from tdxviz.session.moment import Focus
 from tdxviz.ui.present import predictor as present
 from tdxviz.ui.present import tlb
+from tdxviz.ui.present.hexes import spaced
 from tdxviz.ui.theme import Theme
 from tdxviz.ui.views.board import Board
 from tdxviz.ui.views.stage_brush import CENTRE, Brush
 
+SQUARES = 12
 COLUMN = 250
 """Width at which entries go into one more column."""
 
@@ -69,6 +72,7 @@ class PredictorPanel(Board):
         y = self._history(brush, QRectF(area.left(), y, area.width(), line), shown.history)
         y = self._learned(brush, QRectF(area.left(), y, area.width(), line + 5 * u), shown.learned)
         y = self._sweeps(brush, QRectF(area.left(), y, area.width(), line + 4 * u), shown.sweeps)
+        y = self._strays(brush, QRectF(area.left(), y, area.width(), line + 5 * u), shown.strays)
         lines = -(-int(brush.width(shown.caption)) // max(int(area.width() - 12 * u), 1))
         box = QRectF(area.left(), y + 2 * u, area.width(), lines * line + 6 * u)
         brush.p.fillRect(box, brush.tint("accent", 0.12))
@@ -134,6 +138,34 @@ class PredictorPanel(Board):
             self.hit(rect, self._go(one.index), f"{one.name}: {one.words}. Click: go there.")
             y = rect.bottom()
         return y
+
+    def _strays(self, brush: Brush, at: QRectF, strays: tuple[present.Stray, ...]) -> float:
+        """Whose prediction was followed, where to, and one square a line that the cache kept."""
+        u, y = brush.u, at.top()
+        for one in strays:
+            rect = QRectF(at.left(), y, at.width(), at.height())
+            side = at.height() - 4 * u
+            chip = QRectF(rect.left(), rect.top() + 2 * u, side, side)
+            brush.frame(chip, brush.color(one.owner), brush.color("bad"), 2 * u, 3 * u)
+            brush.text(chip, one.letter, brush.ink(one.owner), mono=True, size=11, bold=True, align=CENTRE)
+            used = brush.text(rect.adjusted(side + 6 * u, 0, 0, 0), one.words, mono=True)
+            self.hit(rect, self._go(one.index), f"{one.tooltip} Click: go there.")
+            x = rect.left() + side + used + 14 * u
+            for hpa in one.lines[:SQUARES]:
+                square = QRectF(x, rect.top() + 4 * u, side - 4 * u, side - 4 * u)
+                if square.right() < rect.right():
+                    brush.frame(square, brush.tint("bad", 0.35), brush.color("bad"), u, 2 * u)
+                    self.hit(
+                        square,
+                        self._select(hpa),
+                        f"Line {spaced(hpa)} stayed in the cache. Click: choose it.",
+                    )
+                x += side
+            y = rect.bottom()
+        return y
+
+    def _select(self, hpa: int) -> Callable[[], None]:
+        return lambda: self.bridge.select(Focus(hpa=hpa))
 
     def _go(self, index: int) -> Callable[[], None]:
         return lambda: self.bridge.go_to(index)

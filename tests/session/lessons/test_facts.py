@@ -115,3 +115,31 @@ def test_an_exit_by_tdcall_is_a_call_to_the_host():
 def test_in_a_td_looking_at_registers_exposes_nothing_by_itself():
     facts = list(Reporter("ci").report([e.HostRegistersRead(gprs=(1,) * 16, xmm=(0,) * 16)], 0))
     assert [fact.name for fact in facts] == ["host.registers"]
+
+
+def loaded(kind: str, hpa: int = 0x1008) -> e.MemoryLoaded:
+    return e.MemoryLoaded(lp=0, actor="vm-a", kind=kind, gla=hpa, gpa=hpa, hpa=hpa, keyid=0, data=b"s")
+
+
+def strayed(trainer: str, *lines: int) -> tuple[e.Event, ...]:
+    began = e.SpeculationBegan(lp=0, actor="vm-a", branch=1, predicted=2, actual=3, trainer=trainer)
+    end = e.SpeculationSquashed(lp=0, actor="vm-a", executed=1, why="", lines=lines)
+    return began, loaded("speculative fetch", 0x2000), loaded("speculative load"), end
+
+
+def test_a_line_that_somebody_else_steered_the_guest_to_is_visible():
+    read, visible = report(*strayed("host", 0x1000, 0x2000))
+    assert (read.name, read.results, read.more["kind"]) == ("mem.read", ("speculative",), "speculative")
+    assert (visible.actor, visible.hpa) == ("vm_a", 0x1008)
+    assert visible.results == ("speculative", "attacker_visible")
+    assert len(report(*strayed("host"))) == 1  # it was cached before
+    assert len(report(*strayed("vm-a", 0x1000))) == 1  # its own mistake
+
+
+def test_the_hosts_clock_and_its_training_are_facts():
+    fast, slow = report(e.HostTimed(lp=1, hpa=64, slow=False), e.HostTimed(lp=1, hpa=64, slow=True))
+    assert [(f.name, f.actor, f.results) for f in (fast, slow)] == [
+        ("mem.read", "host", ("fast",)), ("mem.read", "host", ("slow",)),
+    ]  # fmt: skip
+    (trained,) = report(e.HostBranched(lp=0, at=0x40, to=0x80, call=False))
+    assert (trained.name, trained.actor, trained.more["rip"]) == ("predictor.train", "host", 0x40)

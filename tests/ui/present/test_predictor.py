@@ -72,3 +72,31 @@ def test_an_empty_predictor_says_so_and_is_told_in_words():
     assert picture.learned == () and "steered by nobody" in picture.caption
     assert "no entries" in present.describe(picture)
     assert "A 80000100" in present.describe(shown(trained()))
+
+
+BEGAN = e.SpeculationBegan(
+    lp=0, actor="vm-a", branch=0x4000AA, predicted=0x4000B9, actual=0x4000AE, trainer="host"
+)
+SQUASHED = e.SpeculationSquashed(
+    lp=0, actor="vm-a", executed=6, why="VMCALL waits until the branch is resolved", lines=(0x100_4A80, 0x40)
+)
+
+
+def test_wrong_predictions_say_who_trained_them_and_what_stayed_in_the_cache():
+    events = [BEGAN, SQUASHED, e.IbpbIssued(lp=0, reason="x", entries=1), BEGAN]
+    (stray,) = shown(trained(), events, 3).strays
+    assert (stray.owner, stray.letter, stray.index) == ("host", "H", 2)
+    assert stray.words == "004000aa ⇢ 004000b9, not 004000ae: 6 undone, 2 lines left"
+    assert stray.lines == (0x100_4A80, 0x40) and "VMCALL waits" in stray.tooltip
+    newest, before = shown(trained(), events, 4).strays
+    assert newest.words.endswith("executing ahead") and newest.lines == ()
+    assert before == stray
+    assert shown(trained(), events, 4, lp=1).strays == ()
+    assert "trained by H" in present.describe(shown(trained(), events, 3))
+
+
+def test_the_caption_says_whether_modes_are_apart():
+    assert "IBRS_ALL" in shown(trained()).caption
+    machine = Machine("legacy")
+    machine.platform.lps[0].predictor.train(1, 2, "host")
+    assert "collides" in shown(machine).caption

@@ -2,6 +2,10 @@
 
 import pytest
 
+from tdxviz.core import events as e
+from tdxviz.session.actions import Action
+from tdxviz.session.session import Session
+from tdxviz.ui.bridge import Bridge
 from tdxviz.ui.theme import LIGHT, THEMES
 from tdxviz.ui.views.predictor import PredictorPanel
 from tests.ui import stage_kit as kit
@@ -36,3 +40,21 @@ def test_clicking_a_sweep_goes_there(qapp):
         kit.press(panel, f"{sweep.name}: {sweep.words}")
         assert bridge.moment.index == sweep.index
     assert panel.describe().startswith("Branch predictor of LP0")
+
+
+def test_a_line_that_a_wrong_prediction_left_can_be_chosen(qapp):
+    session = Session("legacy", 7, "guest:dispatch")
+    for name, args in (
+        ("resume", {"until": "served"}), ("td.enter", {"steps": 200}), ("host.train", {"at": "branch", "to": "gadget"}),
+        ("resume", {"until": "served"}),
+    ):  # fmt: skip
+        session.act(Action(name, args))
+    bridge = Bridge(session)
+    panel = kit.shown(PredictorPanel, bridge, LIGHT, (900, 300))
+    (stray,) = panel.picture().strays
+    kit.painted(panel)
+    kit.press(panel, "stayed in the cache")
+    assert bridge.session.focus.hpa == stray.lines[0]
+    kit.painted(panel)
+    kit.press(panel, "was predicted to go to")
+    assert isinstance(session.timeline.events[bridge.moment.index - 1], e.SpeculationSquashed)

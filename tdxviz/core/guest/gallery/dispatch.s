@@ -36,9 +36,16 @@ furnished:
         lea     rbx, [rip + tariff]
         mov     al, [rip + secret]      # the secret is in use
         .globl  serve
-serve:  mov     al, 1
-        out     0x50, al                # a doorbell: done, next request please
-        mov     rsi, [r8]               # whatever number the other side wrote
+serve:  test    ebp, ebp                # done; next request please
+        jnz     2f
+        vmcall
+        jmp     asked
+2:      mov     r10d, 1                 # a call of our own: the host sees R10
+        xor     eax, eax
+        mov     ecx, 0x400
+        tdcall
+        .globl  asked
+asked:  mov     rsi, [r8]               # whatever number the other side wrote
         lea     rax, [rip + functions]
         mov     rax, [rax]
         .globl  branch
