@@ -149,6 +149,17 @@ class VmWrite(Command, frozen=True, kw_only=True, tag=True):
     value: int
 
 
+class VmCpuid(Command, frozen=True, kw_only=True, tag=True):
+    """Legacy world: the host decides what a VM's CPUID says for one leaf, as it decides for all."""
+
+    vm: int = 0
+    leaf: int
+    eax: int = 0
+    ebx: int = 0
+    ecx: int = 0
+    edx: int = 0
+
+
 class VmInvept(Command, frozen=True, kw_only=True, tag=True):
     """The host drops every translation of an ordinary VM on every logical processor."""
 

@@ -728,6 +728,14 @@ class VeInjected(Event, frozen=True, kw_only=True, tag=True):
     why: str
 
 
+class VmCpuidChosen(Event, frozen=True, kw_only=True, tag=True):
+    """The host has decided what an ordinary VM's CPUID says; EAX EBX ECX EDX."""
+
+    vm: str
+    leaf: int
+    values: tuple[int, ...]
+
+
 class CpuidAnswered(Event, frozen=True, kw_only=True, tag=True):
     actor: str
     leaf: int

@@ -7,66 +7,37 @@ Every fact is taken from an event that the machine produced, or compared with by
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
-from typing import Literal
-
-import msgspec
 
 import tdxviz.core.evidence_map as maps
 from tdxviz.core import events as e
-from tdxviz.core import evidence_cpu, evidence_flow, evidence_side, evidence_speculation, evidence_step
+from tdxviz.core import (
+    evidence_answers,
+    evidence_cpu,
+    evidence_flow,
+    evidence_side,
+    evidence_speculation,
+    evidence_step,
+)
 from tdxviz.core.arch.status import name_of
+from tdxviz.core.case import Case, Choice, Position
 from tdxviz.core.hw.cpu import RSP
-from tdxviz.core.units import LINE, World
+from tdxviz.core.units import LINE
 
-Position = Literal["software", "device", "physical", "inside"]
-"""Where the attacker stands."""
+__all__ = ["Case", "Choice", "Evidence", "Position", "collect"]
 
+PARTS = (
+    maps,
+    evidence_cpu,
+    evidence_side,
+    evidence_flow,
+    evidence_step,
+    evidence_speculation,
+    evidence_answers,
+)
 TELLING = 16
 """So many equal bytes are no accident."""
 EXIT_INFORMATION = (0, 1, 2, 8, 9)
 """RAX, RCX, RDX, R8, R9: the registers in which the module reports an asynchronous TD exit."""
-
-
-class Choice(msgspec.Struct, frozen=True):
-    """A place in memory: the guest's address, where it lies, and its bytes."""
-
-    gpa: int
-    hpa: int
-    size: int = LINE
-
-
-class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """What the judge needs beside the events: who attacked what, and what was there before."""
-
-    attack: str
-    world: World
-    position: Position
-    guest: str
-    """Actor name of the victim."""
-    hpa: int = -1
-    """First byte of the target in memory; -1 when memory is not the target."""
-    gla: int = -1
-    """Where the guest's program has the target (linear address); -1 when that does not matter."""
-    expected: bytes = b""
-    """What the guest would read at ``hpa`` had nobody interfered."""
-    earlier: bytes = b""
-    """What the guest itself had there before, where the attack goes back in time."""
-    secrets: tuple[bytes, ...] = ()
-    """Everything that the guest had there while the attack went on."""
-    registers: tuple[int, ...] = ()
-    """The guest's general registers when they are the target."""
-    choices: tuple[Choice, ...] = ()
-    """Places of which the guest uses one, by a secret; empty when no access pattern is the target."""
-    saved: tuple[int, ...] = ()
-    """RIP and general registers of the guest before the host meddled with it."""
-    resumed: tuple[int, ...] = ()
-    """The same when the guest was entered again."""
-    own_pages: tuple[int, ...] = ()
-    """Host pages that the guest itself uses."""
-    probe: tuple[int, ...] = ()
-    """Lines whose presence in the cache tells the attacker a number: its place here."""
-    no_target: str = ""
-    """Why the attack has no object in this world; empty if it has one."""
 
 
 @dataclass
@@ -126,6 +97,7 @@ class Evidence:
     counted: tuple[int, int] | None = None
     """The host's last look at its counter, and ``executed`` then."""
     speculation: evidence_speculation.Speculation = field(default_factory=evidence_speculation.Speculation)
+    answers: evidence_answers.Answers = field(default_factory=evidence_answers.Answers)
     stays: evidence_step.Stays = field(default_factory=evidence_step.Stays)
     primed: set[int] = field(default_factory=set)
     """Lines whose load the host has timed."""
@@ -323,6 +295,8 @@ class Evidence:
 
     @weigh.register
     def _(self, event: e.MemoryLoaded) -> None:
+        if event.kind.startswith("speculative"):  # undone, whoever read ahead
+            return
         if event.actor != self.case.guest and self.touches(event.hpa, len(event.data)):
             self.took("attacker", event.hpa, event.data)  # through a guest of its own
         if not (self.tampered and event.actor == self.case.guest) or event.kind == "fetch":
@@ -342,16 +316,10 @@ class Evidence:
         for index, event in enumerate(events):
             self._at = index
             self.weigh(event)
-            maps.weigh(event, self)
-            evidence_cpu.weigh(event, self)
-            evidence_side.weigh(event, self)
-            evidence_flow.weigh(event, self)
-            evidence_step.weigh(event, self)
-            evidence_speculation.weigh(event, self)
-        evidence_cpu.conclude(self)
-        evidence_side.conclude(self)
-        evidence_flow.conclude(self)
-        evidence_speculation.conclude(self)
+            for part in PARTS:
+                part.weigh(event, self)
+        for last in (evidence_cpu, evidence_side, evidence_flow, evidence_speculation, evidence_answers):
+            last.conclude(self)
         self.conclude()
         self.causes = sorted(set(self.causes))
 

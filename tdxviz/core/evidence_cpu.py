@@ -141,7 +141,7 @@ def _(event: e.VmStateWritten, found: Findings) -> None:
         found.carried_out, found.injected = True, True
         found.causes.append(found.at)
         found.decided_by = "nothing: a hypervisor injects events into an ordinary VM as it likes"
-    elif event.vm == found.case.guest:
+    elif event.vm == found.case.guest and not found.case.lies:  # else it is an answer, weighed as such
         found.carried_out = True
         found.written_state[event.register] = event.value
         found.causes.append(found.at)

@@ -202,7 +202,7 @@ def _(event: e.MemoryLoaded, found: Findings) -> None:
         found.got_words, found.decided_by = "no private byte", "the SHARED bit, which the guest itself sets"
         found.signal("TD", "data", "host's bytes in shared memory")
     inside = case.gla >= 0 and case.gla <= event.gla < case.gla + len(case.expected)
-    if not inside or event.actor != case.guest:
+    if not inside or event.actor != case.guest or event.kind.startswith("speculative"):
         return
     if event.hpa != case.hpa + event.gla - case.gla:
         mine.elsewhere.append(event.hpa)

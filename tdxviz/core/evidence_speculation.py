@@ -87,7 +87,8 @@ def conclude(found: Findings) -> None:
     mine, case = found.speculation, found.case
     read = bytes(value & 0xFF for value in mine.read)
     if len(read) >= ENOUGH and -1 not in mine.read and case.expected.startswith(read):
-        found.leaked, found.leak_words = True, f"{len(read)} bytes of the guest's secret, read off the cache"
+        shown = f'"{read.decode()}"' if read.isascii() and read.decode().isprintable() else read.hex(" ")
+        found.leaked, found.leak_words = True, f"the guest's secret bytes {shown}, read off the cache"
         found.decided_by = "nothing: the processor follows whoever trained it last"
         found.signals.append(("host", "data", "leaked bytes by timing"))
     elif mine.trained and not mine.steered and case.world != "legacy":

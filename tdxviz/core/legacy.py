@@ -13,6 +13,7 @@ from tdxviz.core.events import (
     CommandRefused,
     MachineCheckRaised,
     VmConfigured,
+    VmCpuidChosen,
     VmEntered,
     VmExited,
     VmStateWritten,
@@ -29,8 +30,9 @@ from tdxviz.core.world import State, Vm
 RWX = 7
 FRAME = 0x000F_FFFF_FFFF_F000
 UD = 6
+LOW = 0xFFFF_FFFF
 
-VmCommand: TypeAlias = c.VmCreate | c.VmMap | c.VmEnter | c.VmWrite | c.VmInvept
+VmCommand: TypeAlias = c.VmCreate | c.VmMap | c.VmEnter | c.VmWrite | c.VmCpuid | c.VmInvept
 
 
 def vm_command(state: State, command: VmCommand) -> None:
@@ -49,6 +51,8 @@ def vm_command(state: State, command: VmCommand) -> None:
             _invept(state, state.vms[command.vm])
         case c.VmWrite():
             _write(state, state.vms[command.vm], command)
+        case c.VmCpuid():
+            _choose_cpuid(state, state.vms[command.vm], command)
         case c.VmEnter():
             _enter(state, state.vms[command.vm], state.platform.lps[command.lp])
 
@@ -64,7 +68,7 @@ def _objection(state: State, command: VmCommand) -> str:
         if not 0 <= command.keyid <= MAX_KEYID:
             return f"KeyID {command.keyid} must be 0..{MAX_KEYID}"
         return _bad_page(state, command.hpa) or _bad_page(state, command.tables)
-    if isinstance(command, c.VmInvept):
+    if isinstance(command, c.VmInvept | c.VmCpuid):
         return ""
     if isinstance(command, c.VmWrite):
         if state.vms[command.vm].lp >= 0:
@@ -142,6 +146,12 @@ def _write(state: State, vm: Vm, command: c.VmWrite) -> None:
     else:
         vm.cpu.gprs[GPR_NAMES.index(command.register)] = value
     state.platform.note(VmStateWritten(vm=vm.actor, register=command.register, value=value))
+
+
+def _choose_cpuid(state: State, vm: Vm, command: c.VmCpuid) -> None:
+    leaf = command.leaf & LOW
+    vm.cpuid[leaf] = command.eax & LOW, command.ebx & LOW, command.ecx & LOW, command.edx & LOW
+    state.platform.note(VmCpuidChosen(vm=vm.actor, leaf=leaf, values=vm.cpuid[leaf]))
 
 
 def _enter(state: State, vm: Vm, lp: LogicalProcessor) -> None:

@@ -161,7 +161,8 @@ def _cpuid(state: State, lp: LogicalProcessor, length: int) -> None:
     """The host answers; a VM has nobody else to ask."""
     cpu = lp.cpu
     leaf, subleaf = cpu.gprs[RAX] & LOW, cpu.gprs[RCX] & LOW
-    a, b, c, d = CPUID.get((leaf, subleaf if leaf in cpuid.SUBLEAVED else 0), (0, 0, 0, 0))
+    usual = CPUID.get((leaf, subleaf if leaf in cpuid.SUBLEAVED else 0), (0, 0, 0, 0))
+    a, b, c, d = state.vms[lp.vm].cpuid.get(leaf, usual)
     if leaf == 1 and cpu.cr4 & CR4_OSXSAVE:
         c |= OSXSAVE
     for register, value in zip((RAX, RBX, RCX, RDX), (a, b, c, d), strict=True):

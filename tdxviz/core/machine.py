@@ -142,7 +142,7 @@ class Machine:
                 host_software.branch(self.state, command)
             case c.HostWait():
                 running.wait(self.state, command)
-            case c.VmCreate() | c.VmMap() | c.VmEnter() | c.VmWrite() | c.VmInvept():
+            case c.VmCreate() | c.VmMap() | c.VmEnter() | c.VmWrite() | c.VmCpuid() | c.VmInvept():
                 legacy.vm_command(self.state, command)
             case c.HostRead() | c.HostTime() | c.HostWrite() | c.FlushLine() | c.EvictLine():
                 io.host_command(p, command)

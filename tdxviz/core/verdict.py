@@ -12,8 +12,8 @@ from typing import Literal
 import msgspec
 
 from tdxviz.core import evidence as ev
+from tdxviz.core.case import Case, Position
 from tdxviz.core.events import Event
-from tdxviz.core.evidence import Case, Position
 from tdxviz.core.units import World
 
 OutcomeClass = Literal[
@@ -129,7 +129,7 @@ def _outcome(case: Case, found: ev.Evidence) -> OutcomeClass:
         return "detected"
     if found.turned_away:
         return "prevented"
-    if found.mapping.panicked:
+    if found.mapping.panicked or found.answers.ignored:
         return "mitigated-by-guest-software"
     if found.availability == "lost":
         return "degraded-to-DoS"
@@ -184,6 +184,11 @@ def _sentence(case: Case, found: ev.Evidence, outcome: OutcomeClass) -> str:
         )
     if found.coped and outcome == "mitigated-by-guest-software":
         return "A host may raise an NMI in its guest; the guest's handler took it, and the guest goes on as it was."
+    if found.answers.ignored and outcome == "mitigated-by-guest-software":
+        return (
+            "The host's inventions reached the guest; where the module does not answer itself, the guest asks "
+            "little and believes less."
+        )
     if outcome == "mitigated-by-guest-software":
         return "TDX let it through to the guest; the guest's own software noticed and stopped."
     if outcome == "degraded-to-DoS":

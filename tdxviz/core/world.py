@@ -20,13 +20,15 @@ class Vm:
     """Logical processor it is entered on, -1 for none."""
     vmx: bool = False
     """The guest executed VMXON."""
+    cpuid: dict[int, tuple[int, int, int, int]] = field(default_factory=dict)
+    """Leaf -> EAX EBX ECX EDX, where the host has chosen other answers than its usual ones."""
 
     @property
     def actor(self) -> str:
         return f"vm-{chr(ord('a') + self.number)}"
 
     def copy(self) -> "Vm":
-        return Vm(self.number, self.eptp, self.cpu.copy(), self.lp, self.vmx)
+        return Vm(self.number, self.eptp, self.cpu.copy(), self.lp, self.vmx, self.cpuid.copy())
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ def astray(trainer: str, actor: str = "vm-a") -> e.SpeculationBegan:
 
 def test_four_right_bytes_are_a_leak_and_fewer_or_wrong_ones_are_none():
     found = collect(case(), [TRAINED, astray("host"), *rounds(*b"secr")])
-    assert found.leaked and LEAK in found.signals and "4 bytes" in found.leak_words
+    assert found.leaked and LEAK in found.signals and '"secr"' in found.leak_words
     for others in (b"sec", b"secs", b"ecre"):
         assert not collect(case(), [TRAINED, *rounds(*others)]).leaked
 
@@ -49,3 +49,23 @@ def test_a_td_that_was_not_steered_was_isolated_and_nobody_told_it():
 
 def test_only_the_guest_can_be_steered():
     assert not collect(case(), [TRAINED, astray("host", "vm-b")]).speculation.steered
+
+
+def test_what_is_read_ahead_is_not_used():
+    """A tampered or exchanged line counts when the guest goes on with it, not when it is undone."""
+    tampered = Case(
+        attack="x", world="legacy", position="software", guest="vm-a", hpa=0x40, gla=0x40, expected=b"good"
+    )
+    store = e.HostStored(lp=1, hpa=0x40, keyid=0, data=b"evil", how="ordinary")
+    for hpa in (0x40, 0x9040):
+        stories = {
+            kind: [
+                store,
+                e.MemoryLoaded(
+                    lp=0, actor="vm-a", kind=kind, gla=0x40, gpa=0x40, hpa=hpa, keyid=0, data=b"evil"
+                ),
+            ]
+            for kind in ("load", "speculative load")
+        }
+        assert collect(tampered, stories["load"]).integrity == "lost"
+        assert collect(tampered, stories["speculative load"]).integrity == "kept"

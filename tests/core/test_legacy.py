@@ -4,7 +4,7 @@ import pytest
 
 from tdxviz.core import commands as c
 from tdxviz.core import events as e
-from tdxviz.core import legacy
+from tdxviz.core import legacy, legacy_guest
 from tdxviz.core.machine import Machine
 from tdxviz.core.observe import observe
 from tdxviz.core.peek import page_map
@@ -251,3 +251,21 @@ def test_cet_msrs_are_the_guests_own():
     cpu = machine.vms[0].cpu
     cpu.gprs[1], cpu.gprs[0] = 0x6A2, 1 << 8  # a reserved bit
     assert 13 in [n.vector for n in run(machine) if isinstance(n, e.ExceptionDelivered)]
+
+
+def test_cpuid_says_what_the_host_has_chosen_for_this_vm():
+    machine = vm(bytes.fromhex("0fa2" * 2))
+    (chosen,) = machine.do(c.VmCpuid(leaf=1 << 32 | 1, eax=5, ecx=1 << 40 | 7))
+    assert chosen == e.VmCpuidChosen(vm="vm-a", leaf=1, values=(5, 0, 7, 0))
+    before, twin = machine.fingerprint(), machine.copy()
+    twin.do(c.VmCpuid(leaf=1, eax=6))
+    assert machine.fingerprint() == before != twin.fingerprint()
+    cpu = machine.platform.lps[0].cpu
+    cpu.gprs[0] = 1
+    run(machine)
+    assert (cpu.gprs[0], cpu.gprs[1]) == (5, 7)
+    cpu.gprs[0] = 0
+    run(machine)
+    assert cpu.gprs[0] == legacy_guest.CPUID[0, 0][0]
+    (refused,) = machine.do(c.VmCpuid(vm=3, leaf=1))
+    assert isinstance(refused, e.CommandRefused)

@@ -29,6 +29,7 @@ IDS = (
     "rop-no-cet",
     "rop-with-cet",
     "transient-execution",
+    "cpuid-msr-spoof",
     "perf-counters",
     "zero-step",
     "single-step",

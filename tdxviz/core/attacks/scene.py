@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from tdxviz.core.arch.leaves import BY_NAME
+from tdxviz.core.case import Case, Choice, Position
 from tdxviz.core.commands import (
     Command,
     EvictLine,
@@ -19,7 +20,6 @@ from tdxviz.core.commands import (
     VmMap,
 )
 from tdxviz.core.events import Event
-from tdxviz.core.evidence import Case, Choice, Position
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.guest import gallery, programs
 from tdxviz.core.host import guest_run, guests, layout
@@ -55,6 +55,8 @@ class Scene:
     registers: tuple[int, ...] = ()
     choices: tuple[Choice, ...] = ()
     probe: tuple[Hpa, ...] = ()
+    lies: tuple[int, ...] = ()
+    """Values that the host makes up."""
     saved: tuple[int, ...] = ()
     resumed: tuple[int, ...] = ()
     no_target: str = ""
@@ -222,9 +224,12 @@ class Scene:
         self.target(books.hpa_of(self.gla), size)
         return self.hpa
 
-    def replace_guest(self, name: str, *, attributes: int = SEPT_VE_DISABLE) -> Play:
-        """The machine is started anew with a guest of the gallery, which stands at its first instruction."""
+    def replace_guest(self, name: str, *, attributes: int = SEPT_VE_DISABLE, patch: str = "") -> Play:
+        """The machine is started anew with a guest of the gallery, which stands at its first instruction.
+        ``patch``: as for ``start_over``."""
         image = gallery.guest(name).image()
+        if patch:
+            image = image.patched(image.symbols[patch], b"\x01")
         pages = guests.plan(image)
         yield Reboot()
         yield from guest_run.start(self.machine, pages, attributes=attributes)
@@ -275,6 +280,7 @@ class Attack:
             registers=scene.registers,
             choices=scene.choices,
             probe=scene.probe,
+            lies=scene.lies,
             saved=scene.saved,
             resumed=scene.resumed,
             no_target=scene.no_target,

@@ -1,8 +1,8 @@
 """The host blocks two pages of which the guest will use one, and reads off the fault which it was."""
 
 from tdxviz.core.attacks.scene import Attack, Play, Scene
+from tdxviz.core.case import Choice
 from tdxviz.core.commands import RaiseInterrupt, RunGuest, VmInvept, VmMap
-from tdxviz.core.evidence import Choice
 from tdxviz.core.host import layout, memory, run
 from tdxviz.core.host.seam import seamcall
 from tdxviz.core.units import page_of

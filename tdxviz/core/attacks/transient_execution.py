@@ -25,7 +25,7 @@ def play(scene: Scene) -> Play:
     yield RunGuest(lp=scene.lp, steps=LONG, trace=False)
     secret = books.symbol("secret")
     scene.target(books.hpa_of(secret))
-    lines = [books.hpa_of(books.symbol("lines")) + n * LINE for n in range(VALUES)]
+    lines = [books.hpa_of(books.symbol("exchange")) + n * LINE for n in range(VALUES)]
     scene.probe_lines(lines)
     for n in range(BYTES):
         yield from leak(scene, lines, secret - books.symbol("tariff") + n)

@@ -2,8 +2,8 @@
 
 from tdxviz.core.attacks.scene import Attack, Play, Scene
 from tdxviz.core.attacks.sept_page_trace import cover
+from tdxviz.core.case import Choice
 from tdxviz.core.commands import RaiseInterrupt, RunGuest
-from tdxviz.core.evidence import Choice
 from tdxviz.core.host.run import enter
 
 ENTRIES = 10

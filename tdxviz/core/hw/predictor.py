@@ -4,7 +4,8 @@ Small and explicit: who trained an entry is kept beside it, so that a view can s
 hardware keeps no such name; it only sees the low bits of the branch's address, and so does ``predict``.
 A processor with IBRS_ALL keeps what was learned in SEAM mode apart from everything else (``separate``).
 Sizes and the history function are ours, not a particular processor's; history chooses no prediction
-here. An empty return stack predicts nothing (RSBA = 0).
+here. An empty return stack predicts nothing (RSBA = 0), and what the module's own CALLs leave in it is
+not modelled: no source read here says that the module stuffs it; IBPB empties it.
 """
 
 import hashlib

@@ -19,8 +19,12 @@ MOVE_WORDS = {
     "bus.probe": "Probe records {at}", "bus.replay": "Probe replays {at}",
     "bit.flip": "Probe flips one bit of {at}", "td.run": "Run the guest",
     "td.run_until": "Run the guest until it uses {at}", "td.interrupt": "Interrupt the guest",
-    "attack": "Play the attack",
+    "attack": "Play the attack", "td.enter": "Enter the guest for {steps}",
+    "predictor.train": "Host trains {label} → {to}", "vp.write": "Host writes the guest's {register}",
+    "cache.flush": "Host flushes {count} lines", "cache.time": "Host times {count} lines",
 }  # fmt: skip
+AIMED = ("predictor.train", "vp.write", "cache.flush", "cache.time")
+"""Moves that mean nothing without what the author aims them at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +41,14 @@ def move_buttons(player: Any) -> list[MoveButton]:
     if player.contrast_world is not None and any(m.get("do") == "contrast" for m in player.worked_solution()):
         words = f"Same actions, {WORLD_WORDS[player.contrast_world]}"
         rest = [m for m in player.worked_solution() if m.get("do") != "contrast"]
-        return [MoveButton(words, ({"do": "contrast"},)), *(_button(m) for m in rest if _usable(m))]
+        contrast, others = MoveButton(words, ({"do": "contrast"},)), _buttons(m for m in rest if _usable(m))
+        return [*others, contrast] if step.fresh else [contrast, *others]
     auto = [m for m in player.worked_solution() if _usable(m)]
-    buttons = [_button(move) for move in auto]
+    buttons = _buttons(auto)
     have = {move["do"] for move in auto}
     target = step.focus.select if step.focus else ""
     for name in step.allow:
-        if name in have or name not in MOVE_WORDS:
+        if name in have or name not in MOVE_WORDS or name in AIMED:
             continue
         move: dict[str, Any] = {"do": name}
         if name == "td.run_until":
@@ -76,9 +81,25 @@ def _usable(move: dict[str, Any]) -> bool:
     return move.get("do") in MOVE_WORDS
 
 
+def _buttons(moves: Iterable[dict[str, Any]]) -> list[MoveButton]:
+    """One a move, in order; a move that comes twice has one button."""
+    made: list[MoveButton] = []
+    for move in moves:
+        button = _button(move)
+        if button not in made:
+            made.append(button)
+    return made
+
+
 def _button(move: dict[str, Any]) -> MoveButton:
     at = move.get("target") or move.get("line") or ""
-    words = MOVE_WORDS[move["do"]].format(at=f"the {at}" if at else "it")
+    steps = move.get("steps", 1)
+    words = MOVE_WORDS[move["do"]].format_map(
+        {"to": "", "label": "", "count": 256, "register": "RIP"} | move
+        | {"at": f"the {at}" if at else "it", "steps": f"{steps} instruction{'' if steps == 1 else 's'}"}
+    )  # fmt: skip
+    if move.get("vcpu"):
+        words = words.replace("the guest", f"vCPU {move['vcpu']}")
     if move["do"] == "attack":
         words = f"Play: {move.get('id', '')}"
     if move["do"] == "td.run" and move.get("label"):

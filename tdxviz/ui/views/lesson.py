@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -231,6 +232,10 @@ class LessonPanel(Panel):
             button = QPushButton(move.words)
             button.setObjectName(f"move_{number}")
             button.setAccessibleName(move.words)
+            button.setToolTip(move.words)
+            button.setSizePolicy(
+                QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
+            )  # never wider than the text
             if number == 0 and not done:
                 button.setProperty("primary", "true")
             button.clicked.connect(lambda _=False, m=move: self._do(m))

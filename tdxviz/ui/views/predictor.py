@@ -14,7 +14,7 @@ from tdxviz.ui.theme import Theme
 from tdxviz.ui.views.board import Board
 from tdxviz.ui.views.stage_brush import CENTRE, Brush
 
-SQUARES = 12
+SQUARES = 6
 COLUMN = 250
 """Width at which entries go into one more column."""
 
@@ -148,19 +148,16 @@ class PredictorPanel(Board):
             chip = QRectF(rect.left(), rect.top() + 2 * u, side, side)
             brush.frame(chip, brush.color(one.owner), brush.color("bad"), 2 * u, 3 * u)
             brush.text(chip, one.letter, brush.ink(one.owner), mono=True, size=11, bold=True, align=CENTRE)
-            used = brush.text(rect.adjusted(side + 6 * u, 0, 0, 0), one.words, mono=True)
             self.hit(rect, self._go(one.index), f"{one.tooltip} Click: go there.")
-            x = rect.left() + side + used + 14 * u
+            x = chip.right() + 6 * u
             for hpa in one.lines[:SQUARES]:
                 square = QRectF(x, rect.top() + 4 * u, side - 4 * u, side - 4 * u)
-                if square.right() < rect.right():
-                    brush.frame(square, brush.tint("bad", 0.35), brush.color("bad"), u, 2 * u)
-                    self.hit(
-                        square,
-                        self._select(hpa),
-                        f"Line {spaced(hpa)} stayed in the cache. Click: choose it.",
-                    )
-                x += side
+                brush.frame(square, brush.tint("bad", 0.35), brush.color("bad"), u, 2 * u)
+                self.hit(
+                    square, self._select(hpa), f"Line {spaced(hpa)} stayed in the cache. Click: choose it."
+                )
+                x = square.right() + 4 * u
+            brush.text(QRectF(x, rect.top(), rect.right() - x, rect.height()), one.words, mono=True)
             y = rect.bottom()
         return y
 

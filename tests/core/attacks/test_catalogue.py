@@ -100,6 +100,8 @@ VARIANTS = {
     "drop-and-reaug-naive:syscall-gap": ("succeeds", "#VE frame on the program's stack"),
     "drop-and-reaug-strict:syscall-gap": ("degraded-to-DoS", "EPT violation TD exit"),
     "mapgpa-lie:to-shared": ("prevented", "EPT violation TD exit"),
+    "cpuid-msr-spoof:naive-guest": ("succeeds", "lies accepted"),
+    "cpuid-msr-spoof:kvmclock": ("mitigated-by-guest-software", "#VE"),
 }
 """What the catalogue says about the variants that are modelled: class, and a signal of it."""
 WITH_A_TARGET = {
@@ -110,6 +112,8 @@ WITH_A_TARGET = {
     "overwrite-tdvps:vmcs-page",
     "severed-remap:cross-td",
     "single-step:apic-off",
+    "cpuid-msr-spoof:naive-guest",
+    "cpuid-msr-spoof:kvmclock",
 }
 """What an ordinary VM offers them, they get."""
 IN_ANY_WORLD = {

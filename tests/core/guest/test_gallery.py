@@ -32,7 +32,9 @@ CONSOLE = {
     "parser": "packet received\npacket received\nthe secret: correct horse battery staple\n",
 }
 NEEDS_A_TD = {"memory", "rtmr"}
-FOR_LESSONS = {"dispatch", "gap", "guarded", "leap", "neighbour", "report", "syscall80", "trusting"}
+FOR_LESSONS = {
+    "asker", "dispatch", "gap", "guarded", "leap", "neighbour", "report", "syscall80", "trusting",
+}  # fmt: skip
 """They end nowhere by themselves; lessons and attacks stop them."""
 
 

@@ -104,7 +104,7 @@ def test_stores_are_seen_by_later_loads_inside_and_by_nobody_else():
         ("0f0138", 0, "INVLPG"), ("0fae3b", 0, "CLFLUSH"), ("0fc7f0", 0, "RDRAND"), ("f00fb10b", 0, "CMPXCHG"),
         ("f0ff03", 0, "INC"), ("cc", 0, "INT3"), ("8ed8", 0, "MOV"), ("06", 0, "no instruction"),
         ("90" + "8b0425" + "00000000", 1, "EptViolation"), ("31c9" + "f7f1", 1, "GuestFault"), ("0f0b", 0, "UD2"),
-        ("ebfe", transient.WINDOW, "resolved"),
+        ("ebfe", transient.WINDOW, "resolved"), ("ff2b", 0, "JMP"), ("ff1b", 0, "CALL"),
     ],
 )  # fmt: skip
 def test_what_ends_it(there, executed, why):
@@ -300,6 +300,31 @@ def test_the_mazes_really_go_astray():
         ended(guest, 600)
         found += sum(isinstance(n, e.SpeculationSquashed) and n.executed > 2 for n in guest.news)
     assert found > 100
+
+
+def test_flags_that_a_block_has_not_written_yet_are_those_of_the_branch():
+    # loop: call f; (ahead: setc dl; movzx edx, dl; shl edx, 6; mov edx, [rbx+rdx]; lfence)
+    # f: return to "back" instead; cmp ecx, 1 (sets CF); ret      back: clc; pushf; popf; jmp loop
+    parts = {0: "e83b000000" + "0f92c2" + "0fb6d2" + "c1e206" + "8b1413" + "0faee8"}
+    parts[0x40] = "b8" + word(CODE + 0x80) + "48890424" + "83f901" + "c3"
+    parts[0x80] = "f8" + "9c" + "9d" + "e9" + word(-0x88 & 0xFFFF_FFFF)
+    guest = Guest(poked(parts))
+    guest.cpu.gprs[RBX] = DATA
+    guest.run(60 * 9)
+    assert block.site(CODE + 0x40, 64, guest.p.cache.lookup(RAM + 0x40, 0).data, b"").block is not None
+    for n in range(2):
+        path.evict(guest.p, RAM + DATA - BASE + n * LINE, 0, "test")
+    guest.run(9)
+    assert cached(guest, DATA + LINE) and not cached(guest, DATA)
+
+
+def test_a_run_notices_that_lines_came_and_went():
+    guest = misled("488b8300010000" + "0faee8", trace=False)
+    x = guest.context()
+    x.stray = transient.run
+    x.steered(BRANCH, CODE + RIGHT)
+    assert x.stale
+    assert cached(guest, DATA + 0x100)
 
 
 def test_hot_calls_and_returns_are_translated():

@@ -3,8 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tdxviz.session.lessons.library import Library
+from tdxviz.session.lessons.player import Player
 from tdxviz.ui.glossary import GLOSSARY
-from tdxviz.ui.present.lesson import body, cloze_parts, terms, with_anchors
+from tdxviz.ui.present.lesson import body, cloze_parts, move_buttons, terms, with_anchors
 
 
 def test_glossary_terms_come_in_the_order_of_the_text() -> None:
@@ -35,3 +37,28 @@ def test_a_sentence_with_gaps_can_be_put_together_again(pieces: list[str]) -> No
     text = "".join("{" + p + "}" if p in "xy" else p for p in pieces)
     parts = cloze_parts(text, ["x", "y"])
     assert "".join(words + ("{" + key + "}" if key else "") for words, key in parts) == text
+
+
+def buttons(lesson: str, step: str) -> list[str]:
+    player = Player(Library().locate(lesson))
+    player.go_to([one.id for one in player.steps].index(step))
+    return [one.words for one in move_buttons(player)]
+
+
+def test_every_move_of_a_solution_has_a_button_aimed_as_its_author_wants() -> None:
+    assert buttons("branch-predictor", "train") == [
+        "Run the guest until served", "Enter the guest for 200 instructions",
+        "Host trains branch → gadget",
+    ]  # fmt: skip
+    assert buttons("branch-predictor", "switch") == [
+        "Enter the guest for 200 instructions", "Enter vCPU 1 for 1 instruction",
+        "Interrupt the guest",
+    ]  # fmt: skip
+    assert buttons("stepping", "write")[-1] == "Host writes the guest's RIP"
+
+
+def test_where_a_lesson_starts_anew_the_other_world_comes_last_and_nothing_twice() -> None:
+    found = buttons("branch-predictor", "contrast")
+    assert found[-1] == "Same actions, legacy VM" and len(set(found)) == len(found)
+    assert "Host flushes 256 lines" in found and "Host times 256 lines" in found
+    assert buttons("td-exit", "contrast")[0] == "Same actions, legacy VM"

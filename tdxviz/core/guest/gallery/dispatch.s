@@ -75,5 +75,6 @@ secret: .ascii  "correct horse battery staple, and nobody else has to know that!
         .globl  mailbox
 mailbox:
         .zero   4096
-        .globl  lines
-lines:  .zero   0x4000
+        .globl  exchange
+exchange:
+        .zero   0x4000

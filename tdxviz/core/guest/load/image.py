@@ -1,6 +1,6 @@
 """A program that is ready to be put into a guest: where its bytes go, and where it begins."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.units import MIB, PAGE, Gla, Gpa, page_of
@@ -32,6 +32,19 @@ class Image:
     segments: tuple[Segment, ...]
     symbols: dict[str, Gla] = field(default_factory=dict)
     lines: dict[Gla, tuple[int, str]] = field(default_factory=dict)
+
+    def patched(self, at: Gla, data: bytes) -> "Image":
+        """The image with other bytes at an address; they must lie in one segment's data.
+
+        Raises:
+            TdxvizError: there is no such data.
+        """
+        for n, one in enumerate(self.segments):
+            start = at - one.gpa
+            if start >= 0 and start + len(data) <= len(one.data):
+                changed = replace(one, data=one.data[:start] + data + one.data[start + len(data) :])
+                return replace(self, segments=(*self.segments[:n], changed, *self.segments[n + 1 :]))
+        raise TdxvizError(f"{self.name}: no {len(data)} bytes of data at {at:#x} to change")
 
     def pages(self) -> tuple[dict[Gpa, bytes], tuple[Gpa, ...]]:
         """Pages with content, and pages that are zero; a page shared by segments is merged."""

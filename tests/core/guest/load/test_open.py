@@ -36,3 +36,13 @@ def test_what_cannot_be_loaded(raw, name, words):
 def test_a_flat_program_must_lie_below_2_gib():
     with pytest.raises(TdxvizError, match="below 2 GiB"):
         image_of(b"\x90", "a.bin", base=1 << 40)
+
+
+def test_an_image_can_be_had_with_another_byte_of_its_data():
+    image = image_of(b"ret\n.data\n.globl here\nhere: .byte 7, 8\n.bss\n.zero 64\n", "t.s")
+    changed = image.patched(image.symbols["here"], b"\x01")
+    pages, same = changed.pages()[0], image.pages()[0]
+    page, at = image.symbols["here"] & -4096, image.symbols["here"] % 4096
+    assert (pages[page][at : at + 2], same[page][at : at + 2]) == (b"\x01\x08", b"\x07\x08")
+    with pytest.raises(TdxvizError, match="no 1 bytes of data at 0x10"):
+        image.patched(0x10, b"x")
