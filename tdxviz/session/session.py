@@ -59,6 +59,8 @@ class Session:
         """Called after every action with its entry and the timeline that holds it."""
         self._news: tuple[Event, ...] = ()
         self._left: dict[World, tuple[int, int, Spot]] = {}
+        self._arrived: tuple[int, Spot, int, bool] | None = None
+        """After a switch of worlds: branch, where, after how many actions, and whether at their end."""
 
     # --- what there is --------------------------------------------------------------------
 
@@ -190,6 +192,7 @@ class Session:
 
     def _adopt(self, branch: Branch, timeline: Timeline) -> None:
         """The action went into the timeline: list its branch, and write it down."""
+        self._arrived = None
         if branch is not self.branches[self.branch]:
             self.branches.append(branch)
             self.branch = len(self.branches) - 1
@@ -280,14 +283,21 @@ class Session:
         setup.check(world, self.seed, self.scenario)
         if world == self.world:
             return self.moment
-        actions = self.timeline.actions_at(self.index)
-        at_end = not self.in_the_past
+        actions, at_end = self._standing()
         self._left[self.world] = self.branch, actions, self.here
         self.world = world
         self.journal.add(j.WorldLine(world=world))
         there = self._landing(actions, at_end)
         self._move(there.index, (), there.depth)
+        self._arrived = self.branch, self.here, actions, at_end
         return self.moment
+
+    def _standing(self) -> tuple[int, bool]:
+        """After how many actions the session stands, and whether at the end. An action that told nothing here
+        leaves open which side of it is meant; whoever came from another world stands as there."""
+        if self._arrived is not None and self._arrived[:2] == (self.branch, self.here):
+            return self._arrived[2:]
+        return self.timeline.actions_at(self.index), not self.in_the_past
 
     def _landing(self, actions: int, at_end: bool) -> Spot:
         """Where to stand in the world just entered: as it was left, if nothing happened since."""

@@ -181,3 +181,20 @@ def test_wrong_worlds_scenarios_and_seeds_are_told():
     for wrong in ({"world": "legcy"}, {"scenario": "vaults"}, {"seed": -1}):
         with pytest.raises(TdxvizError):
             Session(**wrong)
+
+
+def test_a_world_in_which_an_action_told_nothing_is_left_as_it_was_entered():
+    """In the legacy world the silent run is no event: before and after it are one place."""
+    session = Session("ci")
+    session.act(Action("probe.flip", {"at": "password", "bit": 0}))
+    session.act(Action("resume", {"steps": 300, "trace": False}))
+    session.go_to(1)
+    before = session.machine.fingerprint()
+    session.switch_world("legacy")
+    assert session.index == session.total == 1
+    session.switch_world("ci")
+    assert (session.index, session.machine.fingerprint()) == (1, before)
+    session.switch_world("legacy")
+    session.act(Action("host.registers"))
+    session.switch_world("ci")
+    assert session.index == session.total
