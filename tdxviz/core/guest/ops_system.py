@@ -97,10 +97,10 @@ def allow_port(x: Context, port: int, size: int) -> None:
 
 def intercept(ins: Instruction) -> Op:
     what, length = INTERCEPTED[name(ins)], ins.len
-    privileged, kernels = what in PRIVILEGED, what in KERNELS
+    privileged, kernels, seam = what in PRIVILEGED, what in KERNELS, what in SEAM
 
     def run(x: Context) -> None:
-        if privileged:
+        if privileged or (seam and x.p.world != "legacy"):
             _privileged(x)
         if kernels and x.cpu.cpl:
             raise GuestFault(UD)
@@ -199,6 +199,9 @@ PRIVILEGED = {"HLT", "INVD", "WBINVD", "RDMSR", "WRMSR", "PCONFIG"}
 
 KERNELS = {"MONITOR", "MWAIT"}
 """#UD outside CPL 0."""
+SEAM = {"TDCALL", "SEAMCALL"}
+"""Privileged on processors that know them. As the text of KVM's handler for them says; Intel's own document for them was
+not at hand."""
 
 STRING_PORT_ACCESSES = ("INSB", "INSW", "INSD", "OUTSB", "OUTSW", "OUTSD")
 
