@@ -28,8 +28,7 @@ def _bits(*numbers: int) -> int:
 
 
 BASIC_C = _bits(13, 17, 21, 22, 23, 26, 30, 31)
-"""CPUID(1).ECX: CX16, PCID, x2APIC, MOVBE, POPCNT, XSAVE, RDRAND, hypervisor. XSAVE is what every TD sees; of its
-instructions XGETBV and XSETBV are modelled."""
+"""CPUID(1).ECX: CX16, PCID, x2APIC, MOVBE, POPCNT, XSAVE, RDRAND, hypervisor."""
 BASIC_D = 0x0F8B_FBFF & ~_bits(11, 23)
 """CPUID(1).EDX: all of x86-64 but SYSENTER and MMX."""
 MORE_B = _bits(0, 3, 7, 10, 18, 19, 20, 23, 24)

@@ -26,6 +26,7 @@ from tdxviz.core.guest import (
     ops_system,
     ops_task,
     ops_x87,
+    ops_xsave,
 )
 from tdxviz.core.guest.decoder import CodeSize, Instruction, OpKind, Register
 from tdxviz.core.guest.table import Build, Op
@@ -35,7 +36,7 @@ BUILDERS: dict[str, Build] = (
     | ops_string.TABLE | ops_control.TABLE | ops_system.TABLE | ops_event.TABLE | ops_bits.TABLE
     | ops_atomic.TABLE | ops_frame.TABLE | ops_cache.TABLE | ops_registers.TABLE
     | ops_segment.TABLE | ops_query.TABLE | ops_bmi.TABLE | ops_shadow.TABLE | ops_syscall.TABLE | ops_task.TABLE
-    | ops_x87.TABLE
+    | ops_x87.TABLE | ops_xsave.TABLE
 )  # fmt: skip
 
 VECTORS = ops_sse.TABLE | ops_sse_parts.TABLE

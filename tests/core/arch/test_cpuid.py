@@ -11,12 +11,12 @@ XFAM = 0x1803
 EBX, ECX, EDX = 1, 2, 3
 FEATURES = {
     # name -> leaf, register, bit, an instruction that is #UD without it
-    "TSC": (1, EDX, 4, "0f31"), "CX8": (1, EDX, 8, "0fc70b"), "CMOV": (1, EDX, 15, "0f44c1"), "CLFSH": (1, EDX, 19, "0fae3b"),
+    "FXSR": (1, EDX, 24, "0fae03"), "TSC": (1, EDX, 4, "0f31"), "CX8": (1, EDX, 8, "0fc70b"), "CMOV": (1, EDX, 15, "0f44c1"), "CLFSH": (1, EDX, 19, "0fae3b"),
     "SYSENTER": (1, EDX, 11, "0f34"), "MMX": (1, EDX, 23, "0fefc0"), "SSE": (1, EDX, 25, "0f28c1"), "SSE2": (1, EDX, 26, "660f6fc1"),
     "SSE3": (1, ECX, 0, "f20f7cc1"), "PCLMULQDQ": (1, ECX, 1, "660f3a44c100"), "SSSE3": (1, ECX, 9, "660f3800c1"),
     "FMA": (1, ECX, 12, "c4e271b8c2"), "CX16": (1, ECX, 13, "480fc70b"), "SSE4.1": (1, ECX, 19, "660f3817c1"),
     "SSE4.2": (1, ECX, 20, "660f3a63c100"), "MOVBE": (1, ECX, 22, "0f38f003"), "POPCNT": (1, ECX, 23, "f30fb8c1"),
-    "AES": (1, ECX, 25, "660f38dcc1"), "XSAVE": (1, ECX, 26, "0f01d0"), "AVX": (1, ECX, 28, "c5f877"), "F16C": (1, ECX, 29, "c4e27913c1"),
+    "AES": (1, ECX, 25, "660f38dcc1"), "XSAVE": (1, ECX, 26, "480fae23"), "AVX": (1, ECX, 28, "c5f877"), "F16C": (1, ECX, 29, "c4e27913c1"),
     "RDRAND": (1, ECX, 30, "0fc7f0"), "FSGSBASE": (7, EBX, 0, "f3480faec0"), "BMI1": (7, EBX, 3, "c4e278f2c1"),
     "RTM": (7, EBX, 11, "c7f800000000"), "AVX2": (7, EBX, 5, "c5fdefc0"), "BMI2": (7, EBX, 8, "c4e2fbf5c1"),
     "INVPCID": (7, EBX, 10, "660f388203"), "RDSEED": (7, EBX, 18, "0fc7f8"), "ADX": (7, EBX, 19, "660f38f6c1"),

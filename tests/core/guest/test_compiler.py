@@ -23,7 +23,7 @@ def test_modelled(code):
     assert (compiled.length, compiled.next) == (len(code) // 2, CODE + len(code) // 2)
 
 
-@pytest.mark.parametrize("code", ["0f58c1", "f20f59c1", "0f6ec0", "0fefc1", "d9c0", "0fae23", "c5f858c1"])  # fmt: skip
+@pytest.mark.parametrize("code", ["0f58c1", "f20f59c1", "0f6ec0", "0fefc1", "d9c0", "0fc723", "c5f858c1"])  # fmt: skip
 def test_not_modelled(code):
     compiled = made(code)
     assert compiled is not None

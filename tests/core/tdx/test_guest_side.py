@@ -321,7 +321,9 @@ def test_lmsw_and_cr8(machine):
     assert cpu_of(machine).gprs[RBX] == 9
 
 
-@pytest.mark.parametrize("code", ["f4", "0f08", "0f09", "0f32", "0f30", "0f22c0", "0f01f0", "660f01cc", "660f01cf"])
+@pytest.mark.parametrize(
+    "code", ["f4", "0f08", "0f09", "0f32", "0f30", "0f22c0", "0f01f0", "660f01cc", "660f01cf"]
+)
 def test_privileged_instructions_fault_in_user_mode_before_anything_else(machine, code):
     cpu_of(machine).cpl = 3
     cpu_of(machine).cr0 &= ~(1 << 31)  # the program's own tables have no page for user code
