@@ -44,7 +44,8 @@ class Deed:
     """Who acts: ``host``, ``device``, ``probe``, ``guest`` or ``attack``."""
     tooltip: str = field(default="", kw_only=True)
     by_reference: bool = field(default=False, kw_only=True)
-    """A saved script names the action and what it needs; its commands are made anew when it is opened."""
+    """If the action names a ``file``, a saved script keeps that name only: its commands are made anew when
+    the script is opened."""
 
     def expand(self, machine: Machine, args: msgspec.Struct) -> Script:
         module, _, name = self.module.partition(":")

@@ -136,12 +136,17 @@ class Leaf(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Program(msgspec.Struct, forbid_unknown_fields=True):
-    """``source``: assembly text. ``limit``: instructions after which it is stopped. ``conduct`` as in
-    ``Resume``; it matters in a TD only."""
+    """``source``: assembly text; or ``data``: a binary of up to 64 KiB as base64 of zlib; or ``file``: a
+    program on this computer, with ``sha256`` what it must be. ``name``: of the file that ``data`` came from.
+    ``limit``: instructions after which it is stopped. ``conduct`` as in ``Resume``; it matters in a TD only."""
 
-    source: str
+    source: str = ""
     limit: int = 5_000_000
     conduct: dict[str, str] = {}
+    data: str = ""
+    name: str = ""
+    file: str = ""
+    sha256: str = ""
 
 
 class Image(msgspec.Struct, forbid_unknown_fields=True):
@@ -179,7 +184,8 @@ DEEDS: tuple[Deed, ...] = (
     Deed("td.enter", "Host enters the guest once", Enter, f"{GUEST}:enter_once", "guest",
          tooltip="TDH.VP.ENTER (or VMRESUME), and nothing after it: an exit is left as it is"),
     Deed("program", "Run a program of your own", Program, f"{GUEST}:program", "guest",
-         tooltip="Build a guest around assembly source and let it run to its end; in an empty machine"),
+         tooltip="Build a guest around assembly source or a binary and let it run to its end; in an empty machine",
+         by_reference=True),
     Deed("vp.write", "Host writes register {register} of the vCPU", Register, f"{GUEST}:write_register",
          tooltip="TDH.VP.WR in a TDX world, its own memory for an ordinary VM"),
     Deed("touch", "Run the guest until it uses {at}", Touch, f"{GUEST}:touch", "guest",

@@ -4,8 +4,6 @@ A script names the image by path and SHA-256; the bytes stay where they are. An 
 and only a regular file of limited size.
 """
 
-import hashlib
-import stat
 from pathlib import Path
 
 from tdxviz.core.arch.leaves import BY_NAME
@@ -17,7 +15,9 @@ from tdxviz.core.machine import Machine
 from tdxviz.core.nearest import did_you_mean
 from tdxviz.core.units import MIB, PAGE
 from tdxviz.session import deeds as d
+from tdxviz.session import files
 from tdxviz.session.actions import Script
+from tdxviz.session.files import sha256
 from tdxviz.session.timeline import LONG_CHUNK, MOST_STEPS
 
 USUAL = ("/usr/share/ovmf/OVMF.fd", "/usr/share/OVMF/OVMF.fd", "/usr/share/edk2/ovmf/OVMF.inteltdx.fd")
@@ -35,30 +35,7 @@ def usual() -> str:
 
 def read(name: str) -> bytes:
     """The bytes of an image. Raises TdxvizError for what is no readable file of a sensible size."""
-    try:
-        with open(name, "rb", opener=_regular) as file:
-            raw = file.read(tdvf.MOST_FILE + 1)
-    except FileNotFoundError:
-        raise TdxvizError(f"{name}: there is no such file. {PACKAGE}") from None
-    except (OSError, ValueError) as error:
-        raise TdxvizError(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    return raw
-
-
-def _regular(name: str, flags: int) -> int:
-    """Opens files only: a pipe or a device would wait for ever or never end."""
-    import os
-
-    found = os.stat(name)
-    if not stat.S_ISREG(found.st_mode):
-        raise OSError(None, "it is no regular file")
-    if not 0 < found.st_size <= tdvf.MOST_FILE:
-        raise OSError(None, f"{found.st_size:,} bytes; an image has 1 to {tdvf.MOST_FILE:,}")
-    return os.open(name, flags)
-
-
-def sha256(raw: bytes) -> str:
-    return hashlib.sha256(raw).hexdigest()
+    return files.read(name, tdvf.MOST_FILE, "an image", PACKAGE)
 
 
 def find(args: d.Image) -> tdvf.Firmware:

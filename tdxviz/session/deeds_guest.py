@@ -11,14 +11,13 @@ from tdxviz.core.attacks import catalogue
 from tdxviz.core.attacks.play import play
 from tdxviz.core.drive import drive
 from tdxviz.core.faults import TdxvizError
-from tdxviz.core.guest.load.open import source
 from tdxviz.core.host import conduct, firmware_notes, guest_run, guests, layout, run
 from tdxviz.core.host.vmm import Vmm
 from tdxviz.core.machine import Machine
 from tdxviz.core.nearest import did_you_mean
 from tdxviz.core.units import LINE, U64, Hpa, line_of
 from tdxviz.session import deeds as d
-from tdxviz.session import deeds_firmware, places
+from tdxviz.session import deeds_firmware, places, program_file
 from tdxviz.session.actions import Script
 from tdxviz.session.timeline import MOST_STEPS, SILENT_CHUNK
 
@@ -46,7 +45,7 @@ def enter_once(machine: Machine, args: d.Enter) -> Script:
 
 
 def program(machine: Machine, args: d.Program) -> Script:
-    """Build a guest around the source and serve it as told; it tells nothing while it runs."""
+    """Build a guest around the program and serve it as told; it tells nothing while it runs."""
     if not 0 < args.limit <= MOST_STEPS:
         raise TdxvizError(f"limit {args.limit} must be 1..{MOST_STEPS}")
     if machine.vms or (machine.module is not None and machine.module.pamt):
@@ -59,7 +58,7 @@ def run_program(
     machine: Machine, args: d.Program, vmm: Vmm
 ) -> Generator[c.Command, tuple[e.Event, ...], guest_run.Outcome]:
     """The same with a host whose console can be listened to. Returns how the program ended."""
-    image = source(args.source, "program")
+    image = program_file.image(args)
     pages = guests.plan(image)
     machine.books = guests.books(image, pages)
     yield from guest_run.start(machine, pages)

@@ -200,7 +200,8 @@ class Session:
         entry = timeline.entries[-1]
         branch.actions.append(entry.action)
         commands = None
-        if entry.problem or not deed(entry.action.name).by_reference:
+        named = deed(entry.action.name).by_reference and entry.action.args.get("file")
+        if entry.problem or not named:
             recorded = timeline.commands[entry.first_command : entry.end_command]
             commands = cast(list[AnyCommand], recorded)
         line = j.ActionLine(entry.action.name, entry.action.args, commands)

@@ -35,8 +35,11 @@ class ProgramRun(QObject):
     def running(self) -> bool:
         return self._playing is not None
 
-    def start(self, text: str, world: str, conduct: dict[str, str] | None = None, seed: int = 7) -> None:
-        """Build a guest around the text in a session of its own, and let it run on a host of that conduct."""
+    def start(
+        self, what: str | dict[str, str], world: str, conduct: dict[str, str] | None = None, seed: int = 7
+    ) -> None:
+        """Build a guest in a session of its own, and let it run on a host of that conduct. ``what``: source,
+        or arguments of the action ``program`` that name a binary."""
         from tdxviz.core.faults import TdxvizError
         from tdxviz.core.host.conduct import host
         from tdxviz.session.actions import Action
@@ -48,8 +51,9 @@ class ProgramRun(QObject):
         session = Session(world, seed, "empty")  # type: ignore[arg-type]  # because worlds come as text
         conduct = conduct or {}
         self.vmm, self._shown, self.outcome = host(conduct), 0, None
-        wanted = Program(text, LIMIT, conduct)
-        told = {"source": text, "limit": LIMIT} | ({"conduct": conduct} if conduct else {})
+        given = {"source": what} if isinstance(what, str) else what
+        wanted = Program(**given, limit=LIMIT, conduct=conduct)
+        told = given | {"limit": LIMIT} | ({"conduct": conduct} if conduct else {})
 
         def script(machine: Any) -> Generator[Any, Any, None]:
             self.outcome = yield from run_program(machine, wanted, self.vmm)

@@ -1,18 +1,17 @@
-"""The editor: a guest program as assembly source, assembled as it is typed, run in a TD or a VM."""
+"""The editor: a guest program, as source that is assembled as it is typed or as a binary, run in a TD or a VM."""
 
 from typing import Any
 
 from PySide6.QtCore import QSize, QTimer
 from PySide6.QtGui import (
     QColor,
-    QSyntaxHighlighter,
     QTextCharFormat,
     QTextCursor,
-    QTextDocument,
     QTextFormat,
 )
 from PySide6.QtWidgets import (
     QComboBox,
+    QFileDialog,
     QHBoxLayout,
     QLabel,
     QPlainTextEdit,
@@ -21,40 +20,20 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
+from tdxviz.core.faults import TdxvizError
 from tdxviz.ui.panel import Panel
 from tdxviz.ui.present import editor as present
+from tdxviz.ui.present.binary import Binary, opened
 from tdxviz.ui.program_run import ProgramRun
 from tdxviz.ui.views.host_menu import HostMenu
+from tdxviz.ui.views.source_colours import SourceColours
 
 FIRST = "hello"
+FILES = "Programs (*.s *.asm *.inc *.elf *.out *.bin *.img *.raw *.com);;All files (*)"
 WAIT_MS = 250
 """After the last key, before the text is assembled."""
 MOST_OUTPUT = 2_000
 """Lines of the console that are kept."""
-
-
-class Colours(QSyntaxHighlighter):
-    """Colours of the theme, token by token."""
-
-    def __init__(self, document: QTextDocument, theme: Any) -> None:
-        super().__init__(document)
-        self.dress(theme)
-
-    def dress(self, theme: Any) -> None:
-        roles = {
-            "comment": theme.secondary, "string": theme.good, "number": theme.warn, "register": theme.inside,
-            "directive": theme.guest_job, "mnemonic": theme.accent, "label": theme.text, "wrong": theme.bad,
-        }  # fmt: skip
-        self.formats: dict[str, QTextCharFormat] = {}
-        for role, colour in roles.items():
-            made = QTextCharFormat()
-            made.setForeground(QColor(colour))
-            made.setFontItalic(role == "comment")
-            self.formats[role] = made
-
-    def highlightBlock(self, text: str) -> None:
-        for start, length, role in present.spans(text):
-            self.setFormat(start, length, self.formats[role])
 
 
 class EditorPanel(Panel):
@@ -70,7 +49,13 @@ class EditorPanel(Panel):
         for name, about in present.choices():
             self.gallery.addItem(name, about)
             self.gallery.setItemData(self.gallery.count() - 1, about, 3)  # tool tip
+        self.gallery.setPlaceholderText("Gallery")
         self.gallery.setAccessibleName("Gallery of small guests")
+        self.new, self.open_file = QPushButton("New"), QPushButton("Open…")
+        self.new.setToolTip("An empty page; after a binary, the source that was here before it")
+        self.open_file.setToolTip(
+            "A program of yours: assembly source, a static ELF64 executable or a flat binary"
+        )
         self.about = QLabel()
         self.about.setWordWrap(True)
         self.text = QPlainTextEdit()
@@ -97,9 +82,13 @@ class EditorPanel(Panel):
         self.look.setEnabled(False)
         self.host = HostMenu()
         self._lay_out()
-        self.colours = Colours(self.text.document(), theme)
+        self.colours = SourceColours(self.text.document(), theme)
         self.program = ProgramRun()
         self.problems: tuple[Any, ...] = ()
+        self.binary: Binary | None = None
+        """What is shown instead of source; it cannot be changed."""
+        self._before = ""
+        """The source that was here before the binary."""
         self._here = 0
         """Line that the moment's guest executes next; 0 for none."""
         self._later = QTimer(self)
@@ -107,12 +96,12 @@ class EditorPanel(Panel):
         self._later.setInterval(WAIT_MS)
         self._connect()
         self._dress()
-        self.gallery.setCurrentText(FIRST)
         self.open(FIRST)
 
     def _lay_out(self) -> None:
         top, bottom = QHBoxLayout(), QHBoxLayout()
-        top.addWidget(self.gallery)
+        for chooser in (self.gallery, self.new, self.open_file):
+            top.addWidget(chooser)
         top.addWidget(self.about, 1)
         for button in (self.run_td, self.run_vm, self.stop, self.look, self.host):
             bottom.addWidget(button)
@@ -126,6 +115,10 @@ class EditorPanel(Panel):
 
     def _connect(self) -> None:
         self.gallery.textActivated.connect(self.open)
+        self.new.clicked.connect(
+            lambda: self._show(self._before if self.binary else "", "Source of your own")
+        )
+        self.open_file.clicked.connect(self._choose)
         self.text.textChanged.connect(self._later.start)
         self._later.timeout.connect(self.check)
         self.run_td.clicked.connect(lambda: self.run("ci"))
@@ -165,7 +158,11 @@ class EditorPanel(Panel):
         self.moment = moment
         before, self._here = self._here, 0
         if self.isVisible():
-            self._here = present.line_now(moment, self.text.toPlainText())
+            self._here = (
+                self.binary.line_now(moment)
+                if self.binary
+                else present.line_now(moment, self.text.toPlainText())
+            )
         if self._here != before:
             self._mark()
         if self._here and self._here != before:
@@ -176,13 +173,49 @@ class EditorPanel(Panel):
 
     def open(self, name: str) -> None:
         """A guest of the gallery."""
-        self.about.setText(dict(present.choices())[name])
-        self.text.setPlainText(present.source_of(name))
+        self._show(present.source_of(name), dict(present.choices())[name])
+        self.gallery.setCurrentText(name)
+
+    def _choose(self) -> None:
+        options = QFileDialog.Option.DontUseNativeDialog
+        path, _ = QFileDialog.getOpenFileName(self, "Open a program", "", FILES, options=options)
+        if path:
+            self.load(path)
+
+    def load(self, path: str) -> None:
+        """A file of the learner's; what cannot be opened is said, and changes nothing."""
+        try:
+            found = opened(path)
+        except TdxvizError as slip:
+            self._say(str(slip), self.theme.bad)
+            return
+        self._show(found, found.banner if isinstance(found, Binary) else path)
+
+    def _show(self, what: str | Binary, about: str) -> None:
+        """Source to be changed, or the listing of a binary."""
+        if isinstance(what, Binary) and self.binary is None:
+            self._before = self.text.toPlainText()
+        self.binary = what if isinstance(what, Binary) else None
+        self._here = 0
+        self.about.setText(about)
+        self.text.setReadOnly(self.binary is not None)
+        self.text.setPlainText(what.text if isinstance(what, Binary) else what)
+        self.gallery.setCurrentIndex(-1)
+        if self.binary and self.binary.first:
+            self.text.setTextCursor(
+                QTextCursor(self.text.document().findBlockByNumber(self.binary.first - 1))
+            )
+            self.text.centerCursor()
         self.check()
 
     def check(self) -> None:
         """Assemble; problems are marked on their lines, the first one is said."""
         self._later.stop()
+        if self.binary is not None:
+            self.problems = ()
+            self._mark()
+            self._say("ready to run; a listing cannot be changed", self.theme.secondary)
+            return
         self.problems = present.problems(self.text.toPlainText())
         self._mark()
         if self.problems:
@@ -229,7 +262,8 @@ class EditorPanel(Panel):
         self.output.clear()
         self._say("running", self.theme.secondary)
         self.look.setEnabled(False)
-        self.program.start(self.text.toPlainText(), world, self.host.chosen)
+        what = self.binary.args if self.binary else self.text.toPlainText()
+        self.program.start(what, world, self.host.chosen)
 
     def _append(self, text: str) -> None:
         self.output.moveCursor(QTextCursor.MoveOperation.End)
@@ -256,4 +290,5 @@ class EditorPanel(Panel):
 
     def describe(self) -> str:
         lines = self.text.document().blockCount()
-        return f"Program, {lines} lines of assembly source. {self.state.text()}. Console: {self.output.toPlainText()[-200:]}"
+        kind = f"lines of a listing. {self.about.text()}" if self.binary else "lines of assembly source"
+        return f"Program, {lines} {kind}. {self.state.text()}. Console: {self.output.toPlainText()[-200:]}"

@@ -1,10 +1,13 @@
 """The editor as a learner uses it."""
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
 
 from tdxviz.ui.present import editor as present
 from tdxviz.ui.theme import DARK, LIGHT
 from tdxviz.ui.views.editor import EditorPanel
+from tests.core.guest.load.test_elf import file, program
 from tests.ui import stage_kit as kit
 
 
@@ -135,3 +138,65 @@ def test_a_program_that_tells_too_much_runs_on_unrecorded(panel, qtbot, monkeypa
     recorded = session.machine.fingerprint()
     session.go_to_instruction(600)
     assert session.go_to(session.total).machine.fingerprint() == recorded
+
+
+FLAT = bytes.fromhex("b041e6e9 b000e6f4")
+"""mov al, 'A'; out 0xE9, al; mov al, 0; out 0xF4, al"""
+
+
+def pick(panel, qtbot, monkeypatch, path, raw: bytes) -> None:
+    """Write a file, click Open and choose it."""
+    path.write_bytes(raw)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(path), ""))
+    qtbot.mouseClick(panel.open_file, Qt.MouseButton.LeftButton)
+
+
+@pytest.mark.parametrize("world", ["td", "vm"])
+def test_an_elf_is_opened_run_and_looked_into(panel, qtbot, monkeypatch, tmp_path, world):
+    mine = panel.text.toPlainText()
+    pick(panel, qtbot, monkeypatch, tmp_path / "a.out", file(program(filesz=8, memsz=8), data=FLAT))
+    assert panel.about.text().startswith("ELF64 a.out: entry 0x401000, 1 segment")
+    assert "out 0xE9, al" in panel.text.toPlainText() and panel.text.isReadOnly()
+    assert panel.state.text() == "ready to run; a listing cannot be changed"
+    assert panel.text.textCursor().blockNumber() == panel.binary.first - 1
+    with qtbot.waitSignal(panel.program.ended, timeout=60_000):
+        qtbot.mouseClick(panel.run_td if world == "td" else panel.run_vm, Qt.MouseButton.LeftButton)
+    assert panel.output.toPlainText() == "A"
+    qtbot.mouseClick(panel.look, Qt.MouseButton.LeftButton)
+    session = panel.bridge.session
+    assert session is panel.program.session
+    total = session.moment.instructions
+    lines = {panel.binary.line_now(session.go_to_instruction(n)) for n in range(total)}
+    rows = panel.text.toPlainText().splitlines()
+    said = [rows[n - 1].split("#")[0].strip() for n in sorted(lines - {0})]
+    assert said == ["mov al, 0x41", "out 0xE9, al", "mov al, 0", "out 0xF4, al"]
+    qtbot.mouseClick(panel.new, Qt.MouseButton.LeftButton)
+    assert panel.text.toPlainText() == mine and not panel.text.isReadOnly()
+
+
+def test_a_flat_binary_is_opened_and_the_gallery_leads_back(panel, qtbot, monkeypatch, tmp_path):
+    pick(panel, qtbot, monkeypatch, tmp_path / "a.bin", FLAT)
+    assert panel.about.text().startswith("Flat binary a.bin: entry 0x400000")
+    assert "listing" in panel.describe()
+    assert run(panel, qtbot, "legacy").console == b"A"
+    panel.open("crc32")
+    assert panel.binary is None and not panel.text.isReadOnly()
+    pick(panel, qtbot, monkeypatch, tmp_path / "b.s", b"nop\n bad\n")
+    assert panel.state.text().startswith("line 2, column 2")
+
+
+@pytest.mark.parametrize(
+    "raw, words",
+    [
+        (file(program(), machine=183), "64-bit Arm"),
+        (file(program(), cut=0x1002), "cut off"),
+        (file(program(memsz=10 << 30)), "16 MiB is the most"),
+        (bytes((32 << 20) + 1), "a program has 1 to"),
+    ],
+    ids=["Arm", "cut", "10 GiB", "too big"],
+)
+def test_a_hostile_file_is_told_and_changes_nothing(panel, qtbot, monkeypatch, tmp_path, raw, words):
+    mine = panel.text.toPlainText()
+    pick(panel, qtbot, monkeypatch, tmp_path / "evil.elf", raw)
+    assert words in panel.state.text()
+    assert panel.text.toPlainText() == mine and panel.binary is None

@@ -129,7 +129,9 @@ def _segment(raw: bytes, part: Part, name: str) -> Segment:
         raise TdxvizError(f"{where} wants {part.memsz:,} bytes; {MOST_MEMORY >> 20} MiB is the most")
     if part.offset + part.filesz > len(raw):
         raise TdxvizError(f"{where} lies beyond the end of the file ({len(raw):#x}); it is cut off")
-    return Segment(part.vaddr, raw[part.offset : part.offset + part.filesz], part.memsz)
+    return Segment(
+        part.vaddr, raw[part.offset : part.offset + part.filesz], part.memsz, bool(part.flags & EXECUTABLE)
+    )
 
 
 def _symbols(raw: bytes, header: Header) -> dict[str, Gla]:

@@ -19,6 +19,8 @@ class Segment:
     gpa: Gpa
     data: bytes
     size: int
+    executable: bool = True
+    """As the file says; it is not enforced."""
 
 
 @dataclass(frozen=True)

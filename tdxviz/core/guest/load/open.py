@@ -25,10 +25,17 @@ def image_of(raw: bytes, name: str, *, base: Gla = FLAT_BASE) -> Image:
         raise TdxvizError(f"{name}: it is a Windows or UEFI program; compile a static ELF64 instead")
     if raw[:2] == b"#!":
         raise TdxvizError(f"{name}: it is a script for a shell; a guest runs machine code")
-    ending = name.lower()
-    if ending.endswith(SOURCE_ENDINGS) or (not ending.endswith(FLAT_ENDINGS) and _is_text(raw)):
-        return source(_decoded(raw, name), name)
+    if is_source(raw, name):
+        return source(decoded(raw, name), name)
     return flat(raw, name, base)
+
+
+def is_source(raw: bytes, name: str) -> bool:
+    """Assembly source, by its ending or its looks."""
+    if raw[:4] == elf.MAGIC or raw[:2] in (b"MZ", b"#!"):
+        return False
+    ending = name.lower()
+    return ending.endswith(SOURCE_ENDINGS) or (not ending.endswith(FLAT_ENDINGS) and _is_text(raw))
 
 
 def source(text: str, name: str) -> Image:
@@ -56,7 +63,8 @@ def _is_text(raw: bytes) -> bool:
     return all(byte in b"\t\n\r\f" or 32 <= byte < 127 or byte >= 128 for byte in raw[:4096])
 
 
-def _decoded(raw: bytes, name: str) -> str:
+def decoded(raw: bytes, name: str) -> str:
+    """Source as text. Raises TdxvizError for what is no UTF-8."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
