@@ -8,8 +8,8 @@ import msgspec
 from tdxviz.cli.codes import OK
 from tdxviz.cli.output import print_json
 from tdxviz.core.attacks import catalogue
+from tdxviz.core.outcome import Verdict
 from tdxviz.core.units import WORLDS, World
-from tdxviz.core.verdict import Verdict
 from tdxviz.session.actions import Action
 from tdxviz.session.session import Session
 

@@ -17,7 +17,7 @@ from tdxviz.core.events import Event
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.machine import Machine
 from tdxviz.core.nearest import did_you_mean
-from tdxviz.core.verdict import Verdict
+from tdxviz.core.outcome import Verdict
 
 Script = Generator[Command, tuple[Event, ...], Verdict | None]
 """Yields commands, is sent the events of each; returns a verdict if the action was an attack."""

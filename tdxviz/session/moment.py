@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from tdxviz.core.events import Event
 from tdxviz.core.machine import Machine
+from tdxviz.core.outcome import Verdict
 from tdxviz.core.units import Gpa, Hpa, World
-from tdxviz.core.verdict import Verdict
 from tdxviz.session.inside import Depth
 from tdxviz.session.timeline import Entry
 

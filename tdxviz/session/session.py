@@ -9,8 +9,8 @@ from tdxviz.core.commands import AnyCommand
 from tdxviz.core.events import Event
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.machine import Machine
+from tdxviz.core.outcome import Verdict
 from tdxviz.core.units import World
-from tdxviz.core.verdict import Verdict
 from tdxviz.session import inside, lanes, setup
 from tdxviz.session import journal as j
 from tdxviz.session.actions import Action, Script, arguments, deed, expand

@@ -15,7 +15,7 @@ from tdxviz.core.commands import Command, RunGuest
 from tdxviz.core.events import Event, InstructionRetired, RunPaused
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.machine import Machine
-from tdxviz.core.verdict import Verdict
+from tdxviz.core.outcome import Verdict
 from tdxviz.session.actions import Action, describe
 from tdxviz.session.checkpoints import Checkpoints
 from tdxviz.session.inside import Depth, Steps

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 
-from tdxviz.core.verdict import Verdict
+from tdxviz.core.outcome import Verdict
 from tdxviz.ui.theme import VERDICT_ROLES, Theme
 from tdxviz.ui.widgets.painting import painting
 

@@ -9,8 +9,8 @@ from PySide6.QtCore import QPoint, QRect, QRectF, QSize
 
 from tdxviz.core.faults import TdxvizError
 from tdxviz.core.nearest import did_you_mean
+from tdxviz.core.outcome import Verdict
 from tdxviz.core.units import World, line_of
-from tdxviz.core.verdict import Verdict
 from tdxviz.session.actions import Action
 from tdxviz.session.lessons.facts import Reporter
 from tdxviz.session.lessons.player import Player

@@ -1,13 +1,15 @@
 """The window on its way into presenter mode and out of it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
 
 from tdxviz.ui.layouts import LAYOUTS, leaves
 from tdxviz.ui.main_window import MainWindow
-from tdxviz.ui.presenter import KEYS, Presenter
+
+if TYPE_CHECKING:
+    from tdxviz.ui.presenter import Presenter
 
 
 class Show:
@@ -27,6 +29,8 @@ class Show:
 
     def enter(self) -> None:
         """Full screen, without bar, notices and docks."""
+        from tdxviz.ui.presenter import KEYS, Presenter  # it is not needed before
+
         window = self.window
         if self.page is None:
             self.page = Presenter(self.bridge, window.theme, self._travel)

@@ -4,7 +4,8 @@ import pytest
 
 from tdxviz.core import events as e
 from tdxviz.core.evidence import Case
-from tdxviz.core.verdict import WORDS, judge
+from tdxviz.core.outcome import WORDS
+from tdxviz.core.verdict import judge
 
 SECRET = b"my password is..".ljust(64, b"!")
 LINE = 0x413540

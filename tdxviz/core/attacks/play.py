@@ -6,7 +6,8 @@ from tdxviz.core.attacks.scene import Attack, Scene
 from tdxviz.core.commands import Command
 from tdxviz.core.events import Event
 from tdxviz.core.machine import Machine
-from tdxviz.core.verdict import Verdict, judge
+from tdxviz.core.outcome import Verdict
+from tdxviz.core.verdict import judge
 
 
 def play(machine: Machine, attack: Attack) -> Generator[Command, tuple[Event, ...], Verdict]:

@@ -21,8 +21,8 @@ from tdxviz.core.commands import (
 )
 from tdxviz.core.events import Event
 from tdxviz.core.faults import TdxvizError
-from tdxviz.core.guest import gallery, programs
-from tdxviz.core.host import guest_run, guests, layout
+from tdxviz.core.guest import programs
+from tdxviz.core.host import layout
 from tdxviz.core.host.boot import FIRST_LP_OF_PACKAGE, SEPT_VE_DISABLE
 from tdxviz.core.host.run import enter, resume
 from tdxviz.core.host.setup import setup
@@ -227,6 +227,11 @@ class Scene:
     def replace_guest(self, name: str, *, attributes: int = SEPT_VE_DISABLE, patch: str = "") -> Play:
         """The machine is started anew with a guest of the gallery, which stands at its first instruction.
         ``patch``: as for ``start_over``."""
+        from tdxviz.core.guest import (
+            gallery,
+        )  # brings the assembler, which nobody needs who only lists attacks
+        from tdxviz.core.host import guest_run, guests
+
         image = gallery.guest(name).image()
         if patch:
             image = image.patched(image.symbols[patch], b"\x01")

@@ -7,7 +7,6 @@ a TD or, as on every TDX host, an ordinary VM; in the legacy world it is an ordi
 from tdxviz.core.arch.leaves import BY_NAME
 from tdxviz.core.commands import RaiseInterrupt, RunGuest, Seamcall, VmEnter, VmMap
 from tdxviz.core.faults import TdxvizError
-from tdxviz.core.guest import gallery
 from tdxviz.core.guest.load.image import Image
 from tdxviz.core.host import boot, guests, layout, memory, teardown
 from tdxviz.core.host.seam import Recipe
@@ -22,6 +21,8 @@ STEPS = 60_000
 
 
 def image() -> Image:
+    from tdxviz.core.guest import gallery  # brings the assembler
+
     return gallery.guest("neighbour").image()
 
 
