@@ -6,24 +6,11 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QPushButton
 
-from tdxviz import app
 from tdxviz.ui import firmware_actions, task
 from tests.core.host.test_firmware import FIRST, OVMF, tiny
 from tests.ui.test_window import click
 
 LEFT = Qt.MouseButton.LeftButton
-
-
-@pytest.fixture
-def window(qtbot, tmp_path):
-    app.make_application()
-    made = app.open_window(tmp_path)
-    qtbot.addWidget(made)
-    qtbot.waitUntil(lambda: made.control is not None, timeout=10_000)
-    made.resize(1280, 720)
-    made.activateWindow()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -22,18 +22,6 @@ from tdxviz.ui.views.lesson_parts import Prose
 LEFT = Qt.MouseButton.LeftButton
 
 
-@pytest.fixture
-def window(qtbot, tmp_path):
-    app.make_application()
-    made = app.open_window(tmp_path)
-    qtbot.addWidget(made)
-    qtbot.waitUntil(lambda: made.control is not None, timeout=10_000)
-    made.resize(1280, 720)
-    made.activateWindow()
-    yield made
-    made.close()
-
-
 def click(qtbot, window, name: str, kind: type = QPushButton) -> None:
     """Click the widget of that object name."""
     found = window.findChild(kind, name)
